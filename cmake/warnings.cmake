@@ -1,0 +1,23 @@
+# Warnings are errors on our own targets only; third-party headers come in as SYSTEM.
+function(clipdex_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+                                           -Wold-style-cast -Werror)
+endfunction()
+
+# One folder is one target and one namespace: a static library whose includes start at the project's root.
+function(clipdex_library name)
+  add_library(clipdex_${name} STATIC ${ARGN})
+  target_include_directories(clipdex_${name} PUBLIC "${PROJECT_SOURCE_DIR}")
+  clipdex_warnings(clipdex_${name})
+endfunction()
+
+# A test program: every TEST_CASE becomes a ctest test, so that names are visible and failures are separate.
+function(clipdex_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} Catch2::Catch2WithMain)
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_compile_definitions(${name} PRIVATE CLIPDEX_SOURCE_DIR="${PROJECT_SOURCE_DIR}" CLIPDEX_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  clipdex_warnings(${name})
+  catch_discover_tests(${name} TEST_PREFIX "${name}: " DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+endfunction()

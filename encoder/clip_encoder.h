@@ -1,0 +1,78 @@
+// The CLIP model as the rest of clipdex sees it: pictures and texts in, vectors out. No LibTorch shows here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "encoder/clip_config.h"
+#include "encoder/image.h"
+#include "encoder/preprocessing.h"
+#include "encoder/tokenizer.h"
+
+namespace clipdex::encoder {
+
+struct EncoderOptions {
+  int threads = 0;  // OpenMP threads of the encoder; 0: one a core
+};
+
+struct ModelInfo {
+  std::string name;          // the directory's name
+  std::string architecture;  // "ViT-B/32", "RN50", or a description such as "ViT 4L 256w /16 @64"
+  std::string weights_file;
+  std::string layout;      // "huggingface" or "open_clip"
+  std::string dtype;       // of the matrices as stored: "fp32", "fp16", "bf16"
+  std::uint64_t parameters = 0;
+  double logit_scale = 0;  // as stored, the natural logarithm of the temperature's inverse
+  // 32 hex digits over config, preprocessing, tokenizer and weights: a collection belongs to exactly one.
+  std::string fingerprint;
+};
+
+// Row-major [count, dimension] matrix of embeddings.
+struct Embeddings {
+  std::size_t count = 0;
+  std::size_t dimension = 0;
+  std::vector<float> values;
+  std::span<const float> row(std::size_t i) const { return {values.data() + i * dimension, dimension}; }
+};
+
+// Any thread may call it. The arithmetic runs on the encoder's own thread, one batch at a time in order of arrival,
+// so that callers never multiply OpenMP's threads.
+class ClipEncoder {
+ public:
+  // `model`: a Hugging Face or open_clip directory. Throws std::runtime_error that names file, tensor and remedy.
+  explicit ClipEncoder(const std::filesystem::path& model, const EncoderOptions& options = {});
+  ~ClipEncoder();
+  ClipEncoder(const ClipEncoder&) = delete;
+  ClipEncoder& operator=(const ClipEncoder&) = delete;
+
+  const ModelInfo& info() const;
+  const ClipConfig& config() const;
+  const Preprocessing& preprocessing() const;
+  std::size_t dimension() const;
+  // nullptr where the directory has no tokenizer; then only token ids and images can be encoded.
+  const Tokenizer* tokenizer() const;
+
+  // `normalize`: unit length (what is stored and searched); otherwise as the projection leaves them.
+  // Texts over the context length are cut, keeping the end token. Throws std::invalid_argument without a tokenizer.
+  Embeddings encode_texts(std::span<const std::string> texts, bool normalize = true) const;
+
+  // Each row: ids with start and end token, 1..context_length of them, each below the vocabulary's size; else std::invalid_argument.
+  // The end token is the last one that matters: what follows it is ignored, which is exact for a causal tower.
+  Embeddings encode_tokens(std::span<const std::vector<std::int32_t>> tokens, bool normalize = true) const;
+
+  Embeddings encode_images(std::span<const Image> images, bool normalize = true) const;
+
+  // `pixels`: float32 [count, 3, height, width] as preprocess() makes them; else std::invalid_argument.
+  Embeddings encode_pixels(std::span<const float> pixels, std::size_t count, bool normalize = true) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace clipdex::encoder

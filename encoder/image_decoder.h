@@ -1,0 +1,37 @@
+// Bytes of a JPEG or PNG file -> pixels, with limits that are checked before memory is taken.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <stdexcept>
+#include <string>
+
+#include "encoder/image.h"
+
+namespace clipdex::encoder {
+
+struct ImageLimits {
+  std::size_t bytes_max = std::size_t{32} << 20;
+  std::uint64_t pixels_max = 64'000'000;
+  int side_max = 32'768;
+};
+
+// Why a picture was refused. `what()` is a sentence for the person who sent it.
+class ImageError : public std::runtime_error {
+ public:
+  enum class Reason { kUnsupported, kCorrupt, kTooLarge };
+  ImageError(Reason reason, const std::string& message) : std::runtime_error(message), reason_(reason) {}
+  Reason reason() const { return reason_; }
+
+ private:
+  Reason reason_;
+};
+
+// The format is sniffed from the bytes, never from a name. EXIF orientation (JPEG APP1, PNG eXIf) is applied, so that
+// width and height are as a person sees the picture; ICC profiles are ignored, as the reference does.
+// JPEG as Pillow decodes it: libjpeg-turbo's accurate DCT and fancy upsampling; CMYK and Adobe YCCK become RGB with Pillow's arithmetic.
+// Any thread may call it. Throws ImageError.
+Image decode_image(std::span<const std::uint8_t> bytes, const ImageLimits& limits = {});
+
+}  // namespace clipdex::encoder

@@ -1,0 +1,60 @@
+// All collections of one data directory, and the model they share.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/collection.h"
+#include "engine/errors.h"
+#include "engine/model.h"
+
+namespace clipdex::engine {
+
+struct EngineOptions {
+  std::filesystem::path data_directory;
+  std::filesystem::path model;
+  ImageLimits limits;
+  EncoderOptions encoder;
+};
+
+// A collection that is there and could not be opened; the others work.
+struct UnusableCollection {
+  std::string name;
+  std::string reason;  // with the remedy
+};
+
+// Any thread may call it. One process at a time owns a data directory (a lock file says who).
+class Engine {
+ public:
+  // Loads the model, locks the directory (made if missing) and opens every collection.
+  // Throws ConflictError if the directory is in use, std::runtime_error if it cannot be written or the model cannot be read.
+  explicit Engine(const EngineOptions& options);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  const ClipEncoder& encoder() const;
+  const ImageLimits& limits() const;
+
+  // nullptr if there is none. Throws ConflictError with the reason if it is there and unusable.
+  std::shared_ptr<Collection> collection(std::string_view name) const;
+  // In order of their names.
+  std::vector<std::shared_ptr<Collection>> collections() const;
+  std::vector<UnusableCollection> unusable_collections() const;
+
+  // Names: 1..64 of [a-z0-9_-], not starting with '-' or '_'; else std::invalid_argument. The second of the pair tells whether it was made now;
+  // an existing one with the same settings is returned as it is, with other settings ConflictError.
+  std::pair<std::shared_ptr<Collection>, bool> create_collection(std::string_view name, const CollectionSettings& settings);
+
+  // False if there is none. An unusable one can be dropped too. Searches under way end normally.
+  bool drop_collection(std::string_view name);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace clipdex::engine

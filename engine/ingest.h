@@ -1,0 +1,34 @@
+// What goes into an ingest request and what comes out of it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace clipdex::engine {
+
+struct IngestItem {
+  std::optional<std::string> id;  // 1..512 bytes of UTF-8 without control characters; without one, the content hash
+  std::string bytes;              // the JPEG or PNG file
+  std::string source;             // file name or path, for the record
+  // A JSON object. Absent: a new image gets {}, an existing one keeps what it has.
+  std::optional<std::string> metadata;
+};
+
+enum class IngestStatus { kCreated, kUpdated, kUnchanged, kFailed };
+
+// "created", "updated", "unchanged", "failed".
+std::string_view ingest_status_name(IngestStatus status);
+std::optional<IngestStatus> ingest_status_from_name(std::string_view name);
+
+// Why one image failed, in the words of the HTTP answer: "unsupported_image", "corrupt_image", "image_too_large", "invalid_id",
+// "invalid_metadata", "duplicate_id".
+struct IngestResult {
+  IngestStatus status = IngestStatus::kFailed;
+  std::string id;          // empty if the image failed before it had one
+  std::string source;      // of the item
+  std::string error_code;  // kFailed only
+  std::string error;       // kFailed only: a sentence
+};
+
+}  // namespace clipdex::engine

@@ -1,0 +1,26 @@
+// The encoder's public face for the folders above the engine, which never include encoder/ themselves.
+#pragma once
+
+#include "encoder/clip_encoder.h"
+#include "encoder/image_decoder.h"
+#include "encoder/preprocessing.h"
+#include "encoder/thumbnail.h"
+#include "encoder/tokenizer.h"
+
+namespace clipdex::engine {
+
+using encoder::ClipConfig;
+using encoder::ClipEncoder;
+using encoder::decode_image;
+using encoder::describe;
+using encoder::Embeddings;
+using encoder::EncoderOptions;
+using encoder::Image;
+using encoder::ImageLimits;
+using encoder::ModelInfo;
+using encoder::preprocess;
+using encoder::Preprocessing;
+using encoder::Tokenizer;
+using encoder::VisionKind;
+
+}  // namespace clipdex::engine

@@ -1,0 +1,57 @@
+// A client of our own REST interface, in the engine's types: what the command line uses with --server.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/collection.h"
+
+namespace clipdex::http {
+
+// The server answered with an error, or did not answer (status 0).
+class ClientError : public std::runtime_error {
+ public:
+  ClientError(int status, std::string code, const std::string& message)
+      : std::runtime_error(message), status_(status), code_(std::move(code)) {}
+  int status() const { return status_; }
+  const std::string& code() const { return code_; }
+
+ private:
+  int status_;
+  std::string code_;
+};
+
+// One thread at a time. Every call throws ClientError.
+class Client {
+ public:
+  // "http://host:port", std::invalid_argument otherwise.
+  explicit Client(const std::string& url);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  void create_collection(std::string_view name, const engine::CollectionSettings& settings);
+  bool drop_collection(std::string_view name);
+  std::vector<engine::CollectionStatistics> collections();
+  std::optional<engine::CollectionStatistics> collection(std::string_view name);
+
+  std::vector<engine::IngestResult> ingest(std::string_view collection, std::span<const engine::IngestItem> items);
+  engine::SearchResult search(std::string_view collection, const engine::SearchRequest& request);
+  engine::ImagePage list(std::string_view collection, std::string_view after_id, std::size_t limit);
+  std::optional<engine::ImageRecord> get(std::string_view collection, std::string_view id);
+  bool remove(std::string_view collection, std::string_view id);
+  // Largest request body that the server accepts, from /v1/info; for sizing ingest batches.
+  std::size_t body_bytes_max();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace clipdex::http
