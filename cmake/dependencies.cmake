@@ -17,3 +17,7 @@ pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
 pkg_check_modules(cpp_httplib REQUIRED IMPORTED_TARGET cpp-httplib)
+
+# Debian's TorchConfig.cmake warns that it does not find kineto, a profiler that its LibTorch is built without.
+set(kineto_LIBRARY torch_cpu)
+find_package(Torch REQUIRED)

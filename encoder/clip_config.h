@@ -47,6 +47,12 @@ struct ClipConfig {
 // One line that changes whenever the model's function may change; part of the fingerprint.
 std::string describe(const ClipConfig& config);
 
+// "ViT-B/32", "ViT-L/14@336", "RN50x4", ... for the published shapes, else a description such as "ViT 4x256 /16 @64".
+std::string architecture_name(const ClipConfig& config);
+
+// Of both towers and the temperature, without the running statistics of batch normalisation.
+std::uint64_t parameter_count(const ClipConfig& config);
+
 // Throws std::invalid_argument that names the impossible number (negative, heads that do not divide the width, absurdly large, ...).
 void validate(const ClipConfig& config);
 

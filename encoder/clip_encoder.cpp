@@ -1,0 +1,233 @@
+#include "encoder/clip_encoder.h"
+
+#include <c10/core/InferenceMode.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <optional>
+#include <stdexcept>
+
+#include "encoder/clip_model.h"
+#include "encoder/encoder_thread.h"
+#include "encoder/model_directory.h"
+#include "encoder/safetensors.h"
+#include "encoder/weights.h"
+
+namespace clipdex::encoder {
+namespace {
+
+// Large enough to keep the GEMMs busy, small enough that a query waits for one short step of an ingest.
+constexpr std::size_t kImagesPerStep = 32;
+constexpr std::size_t kTextsPerStep = 32;
+
+std::string hexadecimal(const XXH128_hash_t& hash) {
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, hash);
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : canonical.digest) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+std::string fingerprint(const ModelDirectory& directory, const SafetensorsFile& file) {
+  const auto weights = XXH3_128bits(file.bytes().data(), file.bytes().size());
+  const std::string all = describe(directory.config) + "\n" + describe(directory.preprocessing) + "\n" + hexadecimal(weights);
+  return hexadecimal(XXH3_128bits(all.data(), all.size()));
+}
+
+// A configuration that asks for far more than the file holds would take all memory before the first tensor is compared.
+void refuse_absurd_size(const ModelDirectory& directory, const SafetensorsFile& file) {
+  std::uint64_t elements = 0;
+  for (const auto& [name, view] : file.tensors()) elements += view.elements();
+  const std::uint64_t wanted = parameter_count(directory.config);
+  constexpr std::uint64_t kSlack = 1'000'000;
+  if (wanted / 2 > elements + kSlack) {
+    throw std::runtime_error("the configuration in " + directory.directory.string() + " asks for " + std::to_string(wanted) +
+                             " parameters and " + file.path().filename().string() + " holds " + std::to_string(elements) +
+                             ": they do not belong together");
+  }
+}
+
+// The position that is pooled: of the end token, or of the highest id as OpenAI's model does.
+std::size_t pooled_position(const std::vector<std::int32_t>& tokens, std::int32_t end_token) {
+  if (end_token >= 0) {
+    const auto found = std::find(tokens.begin(), tokens.end(), end_token);
+    if (found != tokens.end()) return static_cast<std::size_t>(found - tokens.begin());
+  }
+  return static_cast<std::size_t>(std::max_element(tokens.begin(), tokens.end()) - tokens.begin());
+}
+
+void check_tokens(std::span<const std::vector<std::int32_t>> tokens, const TextConfig& config) {
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    const std::string which = "token list " + std::to_string(i + 1);
+    if (tokens[i].empty()) throw std::invalid_argument(which + " is empty");
+    if (tokens[i].size() > static_cast<std::size_t>(config.context_length)) {
+      throw std::invalid_argument(which + " has " + std::to_string(tokens[i].size()) + " ids, and the model's context is " +
+                                  std::to_string(config.context_length));
+    }
+    for (const auto id : tokens[i]) {
+      if (id >= 0 && id < config.vocabulary_size) continue;
+      throw std::invalid_argument(which + " has the id " + std::to_string(id) + ", and the vocabulary is 0 to " +
+                                  std::to_string(config.vocabulary_size - 1));
+    }
+  }
+}
+
+void copy_features(at::Tensor features, bool normalize, float* destination) {
+  // No epsilon: OpenAI's model divides by the norm as it is.
+  if (normalize) features = features / features.norm(2, /*dim=*/-1, /*keepdim=*/true);
+  features = features.contiguous();
+  std::memcpy(destination, features.const_data_ptr<float>(), static_cast<std::size_t>(features.numel()) * sizeof(float));
+}
+
+}  // namespace
+
+struct ClipEncoder::Impl {
+  Impl(const std::filesystem::path& path, const EncoderOptions& options)
+      : directory(read_model_directory(path)), thread(options.threads) {
+    const SafetensorsFile file(directory.weights);
+    refuse_absurd_size(directory, file);
+    if (directory.has_tokenizer) tokenizer = Tokenizer::open(path);
+    check_tokenizer();
+    thread.run([&] {
+      model = std::make_shared<ClipModel>(directory.config);
+      load_weights(*model, file);
+    });
+    info.name = std::filesystem::weakly_canonical(path).filename().string();
+    info.architecture = architecture_name(directory.config);
+    info.weights_file = directory.weights.filename().string();
+    info.layout = directory.layout;
+    info.dtype = dominant_type(file);
+    info.parameters = parameter_count(directory.config);
+    info.logit_scale = model->logit_scale.item<float>();
+    info.fingerprint = fingerprint(directory, file);
+  }
+
+  void check_tokenizer() const {
+    if (!tokenizer) return;
+    const auto vocabulary = static_cast<std::size_t>(directory.config.text.vocabulary_size);
+    if (tokenizer->vocabulary_size() <= vocabulary) return;
+    throw std::runtime_error("the tokenizer in " + directory.directory.string() + " has " + std::to_string(tokenizer->vocabulary_size()) +
+                             " tokens and the model has " + std::to_string(vocabulary) + ": they do not belong together");
+  }
+
+  std::size_t dimension() const { return static_cast<std::size_t>(directory.config.embedding_dimension); }
+
+  std::size_t pixels_per_image() const {
+    return std::size_t{3} * static_cast<std::size_t>(directory.preprocessing.height) * static_cast<std::size_t>(directory.preprocessing.width);
+  }
+
+  // pixels: float32 [n, 3, height, width]; destination: [n, dimension].
+  void encode_pixel_step(const float* pixels, std::size_t n, bool normalize, float* destination) {
+    thread.run([&] {
+      const c10::InferenceMode inference;
+      const auto input = at::from_blob(const_cast<float*>(pixels), {static_cast<std::int64_t>(n), 3, directory.preprocessing.height,
+                                                                    directory.preprocessing.width});
+      copy_features(model->visual->forward(input), normalize, destination);
+    });
+  }
+
+  // Rows `order[begin..end)` of `tokens`, all trimmed at their pooled position and padded to the longest of them.
+  void encode_token_step(std::span<const std::vector<std::int32_t>> tokens, std::span<const std::size_t> order,
+                         std::span<const std::size_t> pooled, bool normalize, Embeddings& out) {
+    std::size_t length = 0;
+    for (const auto row : order) length = std::max(length, pooled[row] + 1);
+    thread.run([&] {
+      const c10::InferenceMode inference;
+      const auto n = static_cast<std::int64_t>(order.size());
+      auto ids = at::zeros({n, static_cast<std::int64_t>(length)}, at::kLong);
+      auto positions = at::empty({n}, at::kLong);
+      for (std::size_t i = 0; i < order.size(); ++i) {
+        const auto& row = tokens[order[i]];
+        std::copy_n(row.begin(), pooled[order[i]] + 1, ids.data_ptr<std::int64_t>() + i * length);
+        positions.data_ptr<std::int64_t>()[i] = static_cast<std::int64_t>(pooled[order[i]]);
+      }
+      std::vector<float> features(order.size() * out.dimension);
+      copy_features(model->text->forward(ids, positions), normalize, features.data());
+      for (std::size_t i = 0; i < order.size(); ++i) {
+        std::copy_n(features.data() + i * out.dimension, out.dimension, out.values.data() + order[i] * out.dimension);
+      }
+    });
+  }
+
+  ModelDirectory directory;
+  ModelInfo info;
+  std::optional<Tokenizer> tokenizer;
+  std::shared_ptr<ClipModel> model;
+  EncoderThread thread;
+};
+
+ClipEncoder::ClipEncoder(const std::filesystem::path& model, const EncoderOptions& options)
+    : impl_(std::make_unique<Impl>(model, options)) {}
+
+ClipEncoder::~ClipEncoder() = default;
+
+const ModelInfo& ClipEncoder::info() const { return impl_->info; }
+const ClipConfig& ClipEncoder::config() const { return impl_->directory.config; }
+const Preprocessing& ClipEncoder::preprocessing() const { return impl_->directory.preprocessing; }
+std::size_t ClipEncoder::dimension() const { return impl_->dimension(); }
+const Tokenizer* ClipEncoder::tokenizer() const { return impl_->tokenizer ? &*impl_->tokenizer : nullptr; }
+
+Embeddings ClipEncoder::encode_texts(std::span<const std::string> texts, bool normalize) const {
+  if (!impl_->tokenizer) {
+    throw std::invalid_argument("the model \"" + impl_->info.name + "\" has no tokenizer (vocab.json and merges.txt): it cannot encode texts");
+  }
+  std::vector<std::vector<std::int32_t>> tokens;
+  tokens.reserve(texts.size());
+  for (const auto& text : texts) tokens.push_back(impl_->tokenizer->encode(text, static_cast<std::size_t>(config().text.context_length)));
+  return encode_tokens(tokens, normalize);
+}
+
+Embeddings ClipEncoder::encode_tokens(std::span<const std::vector<std::int32_t>> tokens, bool normalize) const {
+  check_tokens(tokens, config().text);
+  Embeddings out{.count = tokens.size(), .dimension = dimension(), .values = std::vector<float>(tokens.size() * dimension())};
+  std::vector<std::size_t> pooled;
+  pooled.reserve(tokens.size());
+  for (const auto& row : tokens) pooled.push_back(pooled_position(row, config().text.end_token));
+  // Rows of similar length share a step, so that little is computed for padding.
+  std::vector<std::size_t> order(tokens.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return pooled[a] < pooled[b]; });
+  for (std::size_t begin = 0; begin < order.size();) {
+    const std::size_t shortest = pooled[order[begin]] + 1;
+    std::size_t end = begin + 1;
+    while (end < order.size() && end - begin < kTextsPerStep && pooled[order[end]] + 1 <= shortest + shortest / 4 + 1) ++end;
+    impl_->encode_token_step(tokens, std::span(order).subspan(begin, end - begin), pooled, normalize, out);
+    begin = end;
+  }
+  return out;
+}
+
+Embeddings ClipEncoder::encode_images(std::span<const Image> images, bool normalize) const {
+  Embeddings out{.count = images.size(), .dimension = dimension(), .values = std::vector<float>(images.size() * dimension())};
+  const std::size_t stride = impl_->pixels_per_image();
+  std::vector<float> pixels(std::min(images.size(), kImagesPerStep) * stride);
+  for (std::size_t begin = 0; begin < images.size(); begin += kImagesPerStep) {
+    const std::size_t n = std::min(kImagesPerStep, images.size() - begin);
+    for (std::size_t i = 0; i < n; ++i) preprocess_into(images[begin + i], preprocessing(), pixels.data() + i * stride);
+    impl_->encode_pixel_step(pixels.data(), n, normalize, out.values.data() + begin * out.dimension);
+  }
+  return out;
+}
+
+Embeddings ClipEncoder::encode_pixels(std::span<const float> pixels, std::size_t count, bool normalize) const {
+  const std::size_t stride = impl_->pixels_per_image();
+  if (count == 0 ? !pixels.empty() : pixels.size() / count != stride || pixels.size() % count != 0) {
+    throw std::invalid_argument("the pixels are " + std::to_string(pixels.size()) + " numbers, and " + std::to_string(count) + " pictures of 3 x " +
+                                std::to_string(preprocessing().height) + " x " + std::to_string(preprocessing().width) + " take " +
+                                std::to_string(count * stride));
+  }
+  Embeddings out{.count = count, .dimension = dimension(), .values = std::vector<float>(count * dimension())};
+  for (std::size_t begin = 0; begin < count; begin += kImagesPerStep) {
+    impl_->encode_pixel_step(pixels.data() + begin * stride, std::min(kImagesPerStep, count - begin), normalize,
+                             out.values.data() + begin * out.dimension);
+  }
+  return out;
+}
+
+}  // namespace clipdex::encoder

@@ -1,0 +1,18 @@
+#include "encoder/clip_model.h"
+
+#include "encoder/modified_resnet.h"
+#include "encoder/vision_transformer.h"
+
+namespace clipdex::encoder {
+
+std::shared_ptr<VisionTower> make_vision_tower(const VisionConfig& config, int embedding_dimension) {
+  if (config.kind == VisionKind::kResNet) return std::make_shared<ModifiedResNet>(config, embedding_dimension);
+  return std::make_shared<VisionTransformer>(config, embedding_dimension);
+}
+
+ClipModel::ClipModel(const ClipConfig& config)
+    : visual(register_module("visual", make_vision_tower(config.vision, config.embedding_dimension))),
+      text(register_module("text", std::make_shared<TextTransformer>(config.text, config.embedding_dimension))),
+      logit_scale(register_parameter("logit_scale", at::empty({}), /*requires_grad=*/false)) {}
+
+}  // namespace clipdex::encoder

@@ -1,0 +1,45 @@
+// The one thread on which a model's arithmetic runs.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace clipdex::encoder {
+
+// OpenMP keeps a team of threads for every thread that ever opens a parallel region, so a server whose workers each called LibTorch would
+// run cores x workers of them. Here there is one such thread; tasks run in order of arrival. Any thread may call run().
+class EncoderThread {
+ public:
+  // `threads`: the size of its OpenMP team; 0: one a core that this process may use.
+  explicit EncoderThread(int threads);
+  // Runs what was accepted, then ends.
+  ~EncoderThread();
+  EncoderThread(const EncoderThread&) = delete;
+  EncoderThread& operator=(const EncoderThread&) = delete;
+
+  // Runs the task there and returns its result, or throws what it threw. Not to be called from a task.
+  template <typename Task>
+  auto run(Task task) -> decltype(task()) {
+    std::packaged_task<decltype(task())()> packaged(std::move(task));
+    auto result = packaged.get_future();
+    post([&packaged] { packaged(); });
+    return result.get();
+  }
+
+ private:
+  void post(std::function<void()> task);
+  void work(int threads);
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> tasks_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace clipdex::encoder

@@ -1,0 +1,188 @@
+#include "encoder/safetensors.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+
+namespace clipdex::encoder {
+namespace {
+
+constexpr std::uint64_t kHeaderBytesMax = 100'000'000;  // the reference implementation's limit
+constexpr std::size_t kLengthBytes = 8;
+constexpr std::size_t kDimensionsMax = 16;
+
+struct Mapping {
+  void* address = nullptr;
+  std::size_t size = 0;
+  ~Mapping() {
+    if (address != nullptr) ::munmap(address, size);
+  }
+};
+
+[[noreturn]] void fail(const std::filesystem::path& file, const std::string& what) {
+  throw std::runtime_error("cannot read the weights in " + file.string() + ": " + what);
+}
+
+std::shared_ptr<Mapping> map_file(const std::filesystem::path& file) {
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) fail(file, std::generic_category().message(errno));
+  struct stat status{};
+  const bool known = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
+  auto mapping = std::make_shared<Mapping>();
+  if (known && status.st_size > 0) {
+    mapping->size = static_cast<std::size_t>(status.st_size);
+    void* address = ::mmap(nullptr, mapping->size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (address != MAP_FAILED) mapping->address = address;
+  }
+  ::close(descriptor);
+  if (!known) fail(file, "it is not a regular file");
+  if (mapping->address == nullptr && mapping->size > 0) fail(file, "it cannot be mapped into memory");
+  return mapping;
+}
+
+std::optional<TensorType> parse_type(const std::string& name) {
+  static const std::map<std::string, TensorType> types = {
+      {"F64", TensorType::kF64}, {"F32", TensorType::kF32}, {"F16", TensorType::kF16}, {"BF16", TensorType::kBf16},
+      {"I64", TensorType::kI64}, {"I32", TensorType::kI32}, {"I16", TensorType::kI16}, {"I8", TensorType::kI8},
+      {"U8", TensorType::kU8},   {"BOOL", TensorType::kBool}};
+  const auto found = types.find(name);
+  return found == types.end() ? std::nullopt : std::optional(found->second);
+}
+
+// The header is a flat object of small objects: deeper nesting is hostile, and a name given twice is ambiguous.
+nlohmann::json parse_header(const std::filesystem::path& file, std::string_view text) {
+  constexpr int kDepthMax = 3;
+  std::vector<std::string> names;
+  std::string problem;
+  const auto callback = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    if (depth > kDepthMax) problem = "its header is nested too deeply";
+    if (depth == 1 && event == nlohmann::json::parse_event_t::key) names.push_back(parsed.get<std::string>());
+    return problem.empty();
+  };
+  auto header = nlohmann::json::parse(text, callback, /*allow_exceptions=*/false);
+  if (!problem.empty()) fail(file, problem);
+  if (!header.is_object()) fail(file, "its header is not a JSON object: the file is damaged or not in the safetensors format");
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice != names.end()) fail(file, "tensor \"" + *twice + "\" is there twice");
+  return header;
+}
+
+std::uint64_t unsigned_number(const nlohmann::json& value, const std::filesystem::path& file, const std::string& name) {
+  if (!value.is_number_unsigned()) fail(file, "tensor \"" + name + "\" has a shape or an offset that is not a number");
+  return value.get<std::uint64_t>();
+}
+
+TensorView parse_tensor(const std::filesystem::path& file, const std::string& name, const nlohmann::json& entry,
+                        std::span<const std::byte> data) {
+  if (!entry.is_object() || !entry.contains("dtype") || !entry["dtype"].is_string() || !entry.contains("shape") ||
+      !entry["shape"].is_array() || !entry.contains("data_offsets") || !entry["data_offsets"].is_array() ||
+      entry["data_offsets"].size() != 2) {
+    fail(file, "tensor \"" + name + "\" has no valid dtype, shape or data_offsets");
+  }
+  TensorView view;
+  const auto type = parse_type(entry["dtype"].get<std::string>());
+  if (!type) fail(file, "tensor \"" + name + "\" has the unknown type " + entry["dtype"].get<std::string>());
+  view.type = *type;
+  if (entry["shape"].size() > kDimensionsMax) fail(file, "tensor \"" + name + "\" has too many dimensions");
+  std::uint64_t bytes = tensor_type_bytes(view.type);
+  for (const auto& value : entry["shape"]) {
+    const std::uint64_t size = unsigned_number(value, file, name);
+    if (__builtin_mul_overflow(bytes, size, &bytes) || size > INT64_MAX) fail(file, "tensor \"" + name + "\" is impossibly large");
+    view.shape.push_back(static_cast<std::int64_t>(size));
+  }
+  const std::uint64_t begin = unsigned_number(entry["data_offsets"][0], file, name);
+  const std::uint64_t end = unsigned_number(entry["data_offsets"][1], file, name);
+  if (begin > end || end > data.size()) {
+    fail(file, "tensor \"" + name + "\" ends behind the end of the file: it is truncated, download or copy it again");
+  }
+  if (end - begin != bytes) fail(file, "tensor \"" + name + "\" has a shape that does not fit its size");
+  view.data = data.subspan(begin, end - begin);
+  return view;
+}
+
+// Every byte belongs to exactly one tensor.
+void check_coverage(const std::filesystem::path& file, const std::map<std::string, TensorView>& tensors, std::span<const std::byte> data) {
+  std::vector<std::span<const std::byte>> parts;
+  parts.reserve(tensors.size());
+  for (const auto& [name, view] : tensors) parts.push_back(view.data);
+  std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.data(), a.size()) < std::pair(b.data(), b.size());
+  });
+  const std::byte* expected = data.data();
+  for (const auto& part : parts) {
+    if (part.data() != expected) fail(file, "its tensors overlap or leave holes: the file is damaged");
+    expected += part.size();
+  }
+  if (expected != data.data() + data.size()) fail(file, "bytes follow the last tensor: the file is damaged");
+}
+
+}  // namespace
+
+std::size_t tensor_type_bytes(TensorType type) {
+  switch (type) {
+    case TensorType::kF64:
+    case TensorType::kI64:
+      return 8;
+    case TensorType::kF32:
+    case TensorType::kI32:
+      return 4;
+    case TensorType::kF16:
+    case TensorType::kBf16:
+    case TensorType::kI16:
+      return 2;
+    case TensorType::kI8:
+    case TensorType::kU8:
+    case TensorType::kBool:
+      return 1;
+  }
+  throw std::logic_error("unhandled tensor type");
+}
+
+std::string_view tensor_type_name(TensorType type) {
+  switch (type) {
+    case TensorType::kF64: return "fp64";
+    case TensorType::kF32: return "fp32";
+    case TensorType::kF16: return "fp16";
+    case TensorType::kBf16: return "bf16";
+    case TensorType::kI64: return "int64";
+    case TensorType::kI32: return "int32";
+    case TensorType::kI16: return "int16";
+    case TensorType::kI8: return "int8";
+    case TensorType::kU8: return "uint8";
+    case TensorType::kBool: return "bool";
+  }
+  throw std::logic_error("unhandled tensor type");
+}
+
+std::uint64_t TensorView::elements() const { return data.size() / tensor_type_bytes(type); }
+
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& file) : path_(file) {
+  const auto mapping = map_file(file);
+  mapping_ = std::shared_ptr<const void>(mapping, mapping->address);
+  bytes_ = {static_cast<const std::byte*>(mapping->address), mapping->size};
+  if (bytes_.size() < kLengthBytes) fail(file, "it has only " + std::to_string(bytes_.size()) + " bytes: it is truncated or empty");
+  std::uint64_t header_bytes = 0;
+  std::memcpy(&header_bytes, bytes_.data(), kLengthBytes);
+  if (header_bytes > kHeaderBytesMax) fail(file, "it is not in the safetensors format (or its header is over 100 MB)");
+  if (header_bytes > bytes_.size() - kLengthBytes) fail(file, "it ends within its header: it is truncated, download or copy it again");
+  const std::string_view text(reinterpret_cast<const char*>(bytes_.data()) + kLengthBytes, header_bytes);
+  if (!text.starts_with('{')) fail(file, "it is not in the safetensors format");
+  const auto header = parse_header(file, text);
+  const auto data = bytes_.subspan(kLengthBytes + header_bytes);
+  for (const auto& [name, entry] : header.items()) {
+    if (name != "__metadata__") tensors_.emplace(name, parse_tensor(file, name, entry, data));
+  }
+  check_coverage(file, tensors_, data);
+}
+
+}  // namespace clipdex::encoder
