@@ -1,10 +1,14 @@
 #include "encoder/model_directory.h"
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string_view>
+#include <vector>
+
+#include "encoder/tokenizer.h"
 
 namespace clipdex::encoder {
 namespace {
@@ -224,7 +228,7 @@ ModelDirectory read_model_directory(const fs::path& directory) {
                              std::to_string(model.preprocessing.width) + " x " + std::to_string(model.preprocessing.height) +
                              " and the model takes " + std::to_string(image_size) + " x " + std::to_string(image_size));
   }
-  model.has_tokenizer = fs::exists(directory / "vocab.json") && fs::exists(directory / "merges.txt");
+  model.has_tokenizer = Tokenizer::has_files(directory);
   return model;
 }
 

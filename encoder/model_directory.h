@@ -16,7 +16,7 @@ struct ModelDirectory {
   std::filesystem::path weights;
   ClipConfig config;
   Preprocessing preprocessing;
-  bool has_tokenizer = false;  // vocab.json and merges.txt
+  bool has_tokenizer = false;  // Tokenizer::open() can read it
 };
 
 // Reads the configuration files, not the weights. A directory with both layouts' files is the one whose names its weights bear.

@@ -10,6 +10,15 @@ enum class Interpolation { kNearest = 0, kLanczos = 1, kBilinear = 2, kBicubic =
 
 // Resizes to width x height. Pictures with alpha are premultiplied for the resampling, as Pillow does.
 // `indexed` pictures always use the nearest neighbour. Throws std::invalid_argument for a size below 1.
+// Horizontal pass first, always (Pillow 11 swaps the passes for pictures over 100 times as high as wide).
 Image resize(const Image& image, int width, int height, Interpolation interpolation);
+
+struct Window {
+  int left, top, width, height;
+};
+
+// Exactly the window of what resize() would give, without computing the rest: a picture of 1 x 32,768 enlarged to a width of 224 would be
+// 1.6 gigapixels. Throws std::invalid_argument for a window that is empty or reaches outside.
+Image resize_window(const Image& image, int width, int height, Interpolation interpolation, const Window& window);
 
 }  // namespace clipdex::encoder

@@ -19,8 +19,9 @@ class Tokenizer {
   // OpenAI's merges file, plain or gzip (`bpe_simple_vocab_16e6.txt.gz`): the vocabulary of 49,408 follows from its first 48,894 merges.
   static Tokenizer from_merges(const std::filesystem::path& merges);
 
-  // A model directory with one of the above, or the file itself.
+  // A model directory with one of the above (has_files() tells), or the merges file itself.
   static Tokenizer open(const std::filesystem::path& directory_or_file);
+  static bool has_files(const std::filesystem::path& directory);
 
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
@@ -34,8 +35,6 @@ class Tokenizer {
   std::int32_t start_token() const;
   std::int32_t end_token() const;
   std::size_t vocabulary_size() const;
-  // Identifies vocabulary and merges; part of the model's fingerprint.
-  std::uint64_t content_hash() const;
 
  private:
   struct Impl;

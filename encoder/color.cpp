@@ -1,0 +1,34 @@
+#include "encoder/color.h"
+
+#include <cstddef>
+#include <utility>
+
+namespace clipdex::encoder {
+
+Image to_rgb(Image image) {
+  if (image.channels == 3) return image;
+  const auto channels = static_cast<std::size_t>(image.channels);
+  const bool gray = channels <= 2;
+  std::vector<std::uint8_t> rgb(image.pixels.size() / channels * 3);
+  for (std::size_t i = 0, j = 0; i < image.pixels.size(); i += channels, j += 3) {
+    for (std::size_t c = 0; c < 3; ++c) rgb[j + c] = image.pixels[i + (gray ? 0 : c)];
+  }
+  image.pixels = std::move(rgb);
+  image.channels = 3;
+  return image;
+}
+
+Image flatten_on_white(Image image) {
+  const auto channels = static_cast<std::size_t>(image.channels);
+  if (channels == 2 || channels == 4) {
+    for (std::size_t i = 0; i < image.pixels.size(); i += channels) {
+      const int alpha = image.pixels[i + channels - 1];
+      for (std::size_t c = 0; c + 1 < channels; ++c) {
+        image.pixels[i + c] = static_cast<std::uint8_t>((image.pixels[i + c] * alpha + 255 * (255 - alpha) + 127) / 255);
+      }
+    }
+  }
+  return to_rgb(std::move(image));
+}
+
+}  // namespace clipdex::encoder

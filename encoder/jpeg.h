@@ -1,0 +1,18 @@
+// JPEG through libjpeg-turbo's TurboJPEG interface. Private to encoder/.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "encoder/image.h"
+#include "encoder/image_decoder.h"
+
+namespace clipdex::encoder {
+
+Image decode_jpeg(std::span<const std::uint8_t> bytes, const ImageLimits& limits);
+
+// rgb: [height, width, 3]. Returns the file's bytes.
+std::string encode_jpeg(const Image& rgb, int quality);
+
+}  // namespace clipdex::encoder

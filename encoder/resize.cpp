@@ -1,0 +1,229 @@
+#include "encoder/resize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+namespace clipdex::encoder {
+namespace {
+
+constexpr int kPrecisionBits = 32 - 8 - 2;  // Pillow's PRECISION_BITS
+
+double bilinear(double x) {
+  x = std::abs(x);
+  return x < 1.0 ? 1.0 - x : 0.0;
+}
+
+double bicubic(double x) {
+  constexpr double a = -0.5;
+  x = std::abs(x);
+  if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
+  if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
+  return 0.0;
+}
+
+double sinc(double x) {
+  if (x == 0.0) return 1.0;
+  x *= M_PI;
+  return std::sin(x) / x;
+}
+
+double lanczos(double x) { return x >= -3.0 && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0; }
+
+struct Filter {
+  double (*weight)(double);
+  double support;
+};
+
+Filter filter_of(Interpolation interpolation) {
+  switch (interpolation) {
+    case Interpolation::kBilinear: return {bilinear, 1.0};
+    case Interpolation::kBicubic: return {bicubic, 2.0};
+    case Interpolation::kLanczos: return {lanczos, 3.0};
+    case Interpolation::kNearest: break;
+  }
+  throw std::logic_error("the nearest neighbour has no filter");
+}
+
+// For every output position: where its taps begin, how many they are, and their fixed-point weights.
+struct Taps {
+  int per_position = 0;
+  std::vector<int> first, count;
+  std::vector<std::int32_t> weights;  // [positions, per_position]
+};
+
+// For the positions [begin, begin + positions) of `out`.
+Taps precompute(int in, int out, int begin, int positions, const Filter& filter) {
+  const double scale = static_cast<double>(in) / out;
+  const double filter_scale = std::max(scale, 1.0);
+  const double support = filter.support * filter_scale;
+  Taps taps;
+  taps.per_position = static_cast<int>(std::ceil(support)) * 2 + 1;
+  taps.first.resize(static_cast<std::size_t>(positions));
+  taps.count.resize(static_cast<std::size_t>(positions));
+  taps.weights.assign(static_cast<std::size_t>(positions) * static_cast<std::size_t>(taps.per_position), 0);
+  std::vector<double> exact(static_cast<std::size_t>(taps.per_position));
+  for (int position = 0; position < positions; ++position) {
+    const double center = (begin + position + 0.5) * scale;
+    const int first = std::max(0, static_cast<int>(center - support + 0.5));
+    const int count = std::min(in, static_cast<int>(center + support + 0.5)) - first;
+    double sum = 0;
+    for (int i = 0; i < count; ++i) {
+      exact[static_cast<std::size_t>(i)] = filter.weight((i + first - center + 0.5) * (1.0 / filter_scale));
+      sum += exact[static_cast<std::size_t>(i)];
+    }
+    auto* weights = taps.weights.data() + static_cast<std::size_t>(position) * static_cast<std::size_t>(taps.per_position);
+    for (int i = 0; i < count; ++i) {
+      double weight = exact[static_cast<std::size_t>(i)];
+      if (sum != 0.0) weight /= sum;
+      weights[i] = static_cast<std::int32_t>(weight * (1 << kPrecisionBits) + (weight < 0 ? -0.5 : 0.5));
+    }
+    taps.first[static_cast<std::size_t>(position)] = first;
+    taps.count[static_cast<std::size_t>(position)] = count;
+  }
+  return taps;
+}
+
+std::uint8_t rounded(std::int32_t accumulated) { return static_cast<std::uint8_t>(std::clamp(accumulated >> kPrecisionBits, 0, 255)); }
+
+constexpr std::int32_t kHalf = 1 << (kPrecisionBits - 1);
+
+template <int kChannels>
+void horizontal_pass(const Image& in, const Taps& taps, int first_row, Image& out) {
+  for (int y = 0; y < out.height; ++y) {
+    const std::uint8_t* row = in.pixels.data() + static_cast<std::size_t>(y + first_row) * static_cast<std::size_t>(in.width) * kChannels;
+    std::uint8_t* to = out.pixels.data() + static_cast<std::size_t>(y) * static_cast<std::size_t>(out.width) * kChannels;
+    for (int x = 0; x < out.width; ++x) {
+      const auto position = static_cast<std::size_t>(x);
+      const std::int32_t* weights = taps.weights.data() + position * static_cast<std::size_t>(taps.per_position);
+      const std::uint8_t* from = row + static_cast<std::size_t>(taps.first[position]) * kChannels;
+      std::int32_t sums[kChannels];
+      std::fill_n(sums, kChannels, kHalf);
+      for (int i = 0; i < taps.count[position]; ++i) {
+        for (int c = 0; c < kChannels; ++c) sums[c] += from[i * kChannels + c] * weights[i];
+      }
+      for (int c = 0; c < kChannels; ++c) to[x * kChannels + c] = rounded(sums[c]);
+    }
+  }
+}
+
+// Whole rows at a time, so that the inner loop runs along memory. `first_row`: the input row that in's row 0 stands for.
+void vertical_pass(const Image& in, const Taps& taps, int first_row, Image& out) {
+  const std::size_t stride = static_cast<std::size_t>(out.width) * static_cast<std::size_t>(out.channels);
+  std::vector<std::int32_t> sums(stride);
+  for (int y = 0; y < out.height; ++y) {
+    const auto position = static_cast<std::size_t>(y);
+    const std::int32_t* weights = taps.weights.data() + position * static_cast<std::size_t>(taps.per_position);
+    std::fill(sums.begin(), sums.end(), kHalf);
+    for (int i = 0; i < taps.count[position]; ++i) {
+      const std::uint8_t* from = in.pixels.data() + static_cast<std::size_t>(taps.first[position] - first_row + i) * stride;
+      const std::int32_t weight = weights[i];
+      for (std::size_t x = 0; x < stride; ++x) sums[x] += from[x] * weight;
+    }
+    std::uint8_t* to = out.pixels.data() + position * stride;
+    for (std::size_t x = 0; x < stride; ++x) to[x] = rounded(sums[x]);
+  }
+}
+
+Image blank(const Image& like, int width, int height) {
+  Image image{.width = width, .height = height, .channels = like.channels, .indexed = like.indexed, .format = like.format, .pixels = {}};
+  image.pixels.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * static_cast<std::size_t>(like.channels));
+  return image;
+}
+
+// The whole of one axis is kept as it is.
+bool is_untouched(int in, int out, int begin, int positions) { return in == out && begin == 0 && positions == out; }
+
+// Horizontal first and rounded to 8 bits in between, each skipped where the size stays.
+Image resample(const Image& image, int width, int height, const Filter& filter, const Window& window) {
+  const Taps vertical = precompute(image.height, height, window.top, window.height, filter);
+  const bool needs_vertical = !is_untouched(image.height, height, window.top, window.height);
+  // Rows that no vertical tap looks at are not computed.
+  const int first_row = needs_vertical ? vertical.first.front() : 0;
+  const int last_row = needs_vertical ? vertical.first.back() + vertical.count.back() : image.height;
+  const Image* source = &image;
+  Image between;
+  int rows_from = 0;
+  if (!is_untouched(image.width, width, window.left, window.width)) {
+    const Taps horizontal = precompute(image.width, width, window.left, window.width, filter);
+    between = blank(image, window.width, last_row - first_row);
+    switch (image.channels) {
+      case 1: horizontal_pass<1>(image, horizontal, first_row, between); break;
+      case 2: horizontal_pass<2>(image, horizontal, first_row, between); break;
+      case 3: horizontal_pass<3>(image, horizontal, first_row, between); break;
+      default: horizontal_pass<4>(image, horizontal, first_row, between); break;
+    }
+    source = &between;
+    rows_from = first_row;
+  }
+  if (!needs_vertical) return source == &image ? image : between;
+  Image out = blank(image, window.width, window.height);
+  vertical_pass(*source, vertical, rows_from, out);
+  return out;
+}
+
+Image nearest(const Image& image, int width, int height, const Window& window) {
+  Image out = blank(image, window.width, window.height);
+  const double scale_x = static_cast<double>(image.width) / width;
+  const double scale_y = static_cast<double>(image.height) / height;
+  const auto channels = static_cast<std::size_t>(image.channels);
+  for (int y = 0; y < window.height; ++y) {
+    const auto from_y = static_cast<std::size_t>(std::min(image.height - 1, static_cast<int>((window.top + y + 0.5) * scale_y)));
+    for (int x = 0; x < window.width; ++x) {
+      const auto from_x = static_cast<std::size_t>(std::min(image.width - 1, static_cast<int>((window.left + x + 0.5) * scale_x)));
+      std::memcpy(out.pixels.data() + (static_cast<std::size_t>(y) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(x)) * channels,
+                  image.pixels.data() + (from_y * static_cast<std::size_t>(image.width) + from_x) * channels, channels);
+    }
+  }
+  return out;
+}
+
+// Pillow's RGBA <-> RGBa and LA <-> La.
+void premultiply(Image& image) {
+  const auto channels = static_cast<std::size_t>(image.channels);
+  for (std::size_t i = 0; i < image.pixels.size(); i += channels) {
+    const int alpha = image.pixels[i + channels - 1];
+    for (std::size_t c = 0; c + 1 < channels; ++c) {
+      const int t = image.pixels[i + c] * alpha + 128;
+      image.pixels[i + c] = static_cast<std::uint8_t>(((t >> 8) + t) >> 8);
+    }
+  }
+}
+
+void unpremultiply(Image& image) {
+  const auto channels = static_cast<std::size_t>(image.channels);
+  for (std::size_t i = 0; i < image.pixels.size(); i += channels) {
+    const int alpha = image.pixels[i + channels - 1];
+    if (alpha == 0 || alpha == 255) continue;
+    for (std::size_t c = 0; c + 1 < channels; ++c) image.pixels[i + c] = static_cast<std::uint8_t>(std::min(255, 255 * image.pixels[i + c] / alpha));
+  }
+}
+
+}  // namespace
+
+Image resize_window(const Image& image, int width, int height, Interpolation interpolation, const Window& window) {
+  if (window.left < 0 || window.top < 0 || window.width < 1 || window.height < 1 || window.left > width - window.width ||
+      window.top > height - window.height) {
+    throw std::invalid_argument("the window does not lie within a picture of " + std::to_string(width) + " x " + std::to_string(height));
+  }
+  if (image.indexed || interpolation == Interpolation::kNearest) return nearest(image, width, height, window);
+  const bool has_alpha = image.channels == 2 || image.channels == 4;
+  const bool same_size = width == image.width && height == image.height;
+  if (!has_alpha || same_size) return resample(image, width, height, filter_of(interpolation), window);
+  Image premultiplied = image;
+  premultiply(premultiplied);
+  Image out = resample(premultiplied, width, height, filter_of(interpolation), window);
+  unpremultiply(out);
+  return out;
+}
+
+Image resize(const Image& image, int width, int height, Interpolation interpolation) {
+  if (width < 1 || height < 1) throw std::invalid_argument("a picture cannot be resized to " + std::to_string(width) + " x " + std::to_string(height));
+  if (width == image.width && height == image.height) return image;
+  return resize_window(image, width, height, interpolation, {0, 0, width, height});
+}
+
+}  // namespace clipdex::encoder
