@@ -22,3 +22,4 @@ pkg_check_modules(cpp_httplib REQUIRED IMPORTED_TARGET cpp-httplib)
 # Debian's TorchConfig.cmake warns that it does not find kineto, a profiler that its LibTorch is built without.
 set(kineto_LIBRARY torch_cpu)
 find_package(Torch REQUIRED)
+find_package(faiss REQUIRED)

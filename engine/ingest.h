@@ -21,8 +21,8 @@ enum class IngestStatus { kCreated, kUpdated, kUnchanged, kFailed };
 std::string_view ingest_status_name(IngestStatus status);
 std::optional<IngestStatus> ingest_status_from_name(std::string_view name);
 
-// Why one image failed, in the words of the HTTP answer: "unsupported_image", "corrupt_image", "image_too_large", "invalid_id",
-// "invalid_metadata", "duplicate_id".
+// `error_code` is one of "unsupported_image", "corrupt_image", "image_too_large", "invalid_id", "invalid_metadata", "duplicate_id",
+// "conflict" (another request changed the image meanwhile).
 struct IngestResult {
   IngestStatus status = IngestStatus::kFailed;
   std::string id;          // empty if the image failed before it had one

@@ -1,0 +1,97 @@
+#include "engine/data_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+
+#include "engine/errors.h"
+
+namespace clipdex::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const std::string& what, int error) { throw std::runtime_error(what + ": " + std::generic_category().message(error)); }
+
+void sync_directory(const fs::path& directory) {
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) fail("cannot open " + directory.string(), errno);
+  const int result = ::fsync(descriptor);
+  const int error = errno;
+  ::close(descriptor);
+  if (result != 0) fail("cannot sync " + directory.string(), error);
+}
+
+std::string owner_of(int lock) {
+  char text[32] = {};
+  const auto size = ::pread(lock, text, sizeof text - 1, 0);
+  return size > 0 ? " " + std::string(text, static_cast<std::size_t>(size)) : "";
+}
+
+int lock_file(const fs::path& directory) {
+  const auto file = directory / "LOCK";
+  const int lock = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (lock < 0) {
+    const int error = errno;
+    fail("the data directory " + directory.string() + " cannot be written (name another one with --data, or change its permissions)", error);
+  }
+  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    const std::string owner = owner_of(lock);
+    ::close(lock);
+    throw ConflictError("the data directory " + directory.string() + " is in use by clipdex process" + owner +
+                        ": talk to that one with --server, stop it, or name another directory with --data");
+  }
+  const std::string pid = std::to_string(::getpid());
+  if (::ftruncate(lock, 0) != 0 || ::pwrite(lock, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+    const int error = errno;
+    ::close(lock);
+    if (error == ENOSPC) throw DiskFullError("the disk of the data directory " + directory.string() + " is full: free some space");
+    fail("the data directory " + directory.string() + " cannot be written", error);
+  }
+  return lock;
+}
+
+}  // namespace
+
+DataDirectory::DataDirectory(const fs::path& path) : path_(path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) throw std::runtime_error("the data directory " + path.string() + " cannot be made: " + error.message());
+  lock_ = lock_file(path);
+  try {
+    fs::remove_all(path / ".trash");
+    fs::create_directories(path / ".trash");
+    fs::create_directories(path / "collections");
+  } catch (const fs::filesystem_error& failure) {
+    ::close(lock_);
+    throw std::runtime_error("the data directory " + path.string() + " cannot be written: " + failure.code().message());
+  }
+}
+
+DataDirectory::~DataDirectory() { ::close(lock_); }
+
+fs::path DataDirectory::collection(std::string_view name) const { return path_ / "collections" / name; }
+
+std::vector<std::string> DataDirectory::collection_names() const {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(path_ / "collections")) {
+    if (entry.is_directory()) names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+fs::path DataDirectory::scratch() { return path_ / ".trash" / std::to_string(++scratches_); }
+
+void DataDirectory::move(const fs::path& from, const fs::path& to) {
+  fs::rename(from, to);
+  sync_directory(to.parent_path());
+  if (from.parent_path() != to.parent_path()) sync_directory(from.parent_path());
+}
+
+}  // namespace clipdex::engine

@@ -1,0 +1,33 @@
+// The directory that one process owns: its lock, its layout, and changes that are there whole or not at all. Private to engine/.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace clipdex::engine {
+
+// One process at a time holds it.
+class DataDirectory {
+ public:
+  // Makes it if missing and locks it. Throws ConflictError if another process holds it, std::runtime_error if it cannot be written.
+  explicit DataDirectory(const std::filesystem::path& path);
+  ~DataDirectory();
+  DataDirectory(const DataDirectory&) = delete;
+  DataDirectory& operator=(const DataDirectory&) = delete;
+
+  std::filesystem::path collection(std::string_view name) const;
+  std::vector<std::string> collection_names() const;
+
+  // A path within the trash that nothing uses. The trash is emptied at every start.
+  std::filesystem::path scratch();
+  // Renames and makes the renaming durable.
+  void move(const std::filesystem::path& from, const std::filesystem::path& to);
+
+ private:
+  std::filesystem::path path_;
+  int lock_ = -1;
+  unsigned scratches_ = 0;
+};
+
+}  // namespace clipdex::engine

@@ -1,0 +1,34 @@
+// From files to embeddings: decoding on several threads while the encoder works. Private to engine/.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/errors.h"
+#include "engine/model.h"
+
+namespace clipdex::engine {
+
+struct PreparedImage {
+  int width = 0, height = 0;
+  std::string format;
+  std::string thumbnail;
+  std::vector<float> embedding;
+  // Set if the file was refused; then nothing else is.
+  std::string error_code, error;
+};
+
+struct PreparationOptions {
+  ImageLimits limits;
+  bool thumbnails = true;
+};
+
+// What an ImageError is called in answers: "unsupported_image", "corrupt_image", "image_too_large".
+std::string image_error_code(const ImageError& error);
+
+// One result a file, in order. At most a few decoded pictures exist at any time, whatever the number of files.
+std::vector<PreparedImage> prepare_images(std::span<const std::string* const> files, const ClipEncoder& encoder, const PreparationOptions& options);
+
+}  // namespace clipdex::engine

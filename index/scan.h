@@ -1,0 +1,25 @@
+// Exact search over one run of vectors, by FAISS. Private to index/.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "index/tombstones.h"
+#include "index/vector_index.h"
+
+namespace clipdex::index {
+
+// What one scan looks at: `vectors` is [rows.size(), dimension], rows ascend.
+struct ScanInput {
+  const float* vectors = nullptr;
+  std::span<const std::uint64_t> rows;
+  std::size_t dimension = 0;
+  const Tombstones* deleted = nullptr;  // may be null
+};
+
+// Appends each query's best `limit` live rows to its list, in no order that may be relied on. queries: [n, dimension].
+void scan(const ScanInput& input, std::span<const float> queries, std::size_t n, std::size_t limit, std::vector<std::vector<Hit>>& hits);
+
+}  // namespace clipdex::index

@@ -1,0 +1,27 @@
+// What a published snapshot consists of. Private to index/.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "index/growing_buffer.h"
+#include "index/sealed_segment.h"
+#include "index/vector_index.h"
+
+namespace clipdex::index {
+
+struct SegmentView {
+  std::shared_ptr<const SealedSegment> segment;
+  SharedTombstones deleted;  // may be null
+};
+
+struct Snapshot::Impl {
+  std::size_t dimension = 0;
+  std::vector<SegmentView> segments;  // in ascending order of rows
+  std::shared_ptr<const GrowingBuffer> buffer;
+  std::size_t buffered = 0;  // rows of the buffer that belong to this snapshot
+  SharedTombstones buffer_deleted;
+};
+
+}  // namespace clipdex::index

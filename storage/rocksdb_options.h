@@ -1,0 +1,14 @@
+// How RocksDB is set up. Private to storage/: RocksDB shows here.
+#pragma once
+
+#include <rocksdb/db.h>
+
+#include <vector>
+
+namespace clipdex::storage {
+
+rocksdb::DBOptions database_options();
+// One a column family, in the order of kFamilyNames, behind RocksDB's own "default".
+std::vector<rocksdb::ColumnFamilyDescriptor> column_families();
+
+}  // namespace clipdex::storage

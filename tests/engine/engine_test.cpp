@@ -1,0 +1,145 @@
+#include "engine/engine.h"
+
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <thread>
+
+#include <unistd.h>
+
+#include "tests/gallery.h"
+#include "tests/temporary_directory.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+using clipdex::engine::ConflictError;
+using clipdex::engine::Engine;
+using clipdex::engine::EngineOptions;
+using clipdex::engine::IngestItem;
+using clipdex::tests::gallery_file;
+using clipdex::tests::TemporaryDirectory;
+
+EngineOptions options(const TemporaryDirectory& directory) { return {.data_directory = directory.path() / "data", .model = clipdex::tests::kModel}; }
+
+void ingest(clipdex::engine::Collection& collection, const std::string& picture) {
+  const IngestItem item{.id = picture, .bytes = gallery_file(picture)};
+  collection.ingest(std::span(&item, 1));
+}
+
+}  // namespace
+
+TEST_CASE("collections are made, listed, found again after a restart, and dropped") {
+  const TemporaryDirectory directory;
+  {
+    Engine engine(options(directory));
+    CHECK(engine.create_collection("b", {}).second);
+    CHECK(engine.create_collection("a", {}).second);
+    CHECK(!engine.create_collection("a", {}).second);
+    CHECK_THROWS_AS(engine.create_collection("a", {.store = clipdex::engine::StoredContent::kNone}), ConflictError);
+    CHECK_THROWS_AS(engine.create_collection("c", {.index_type = "magic"}), std::invalid_argument);
+    CHECK(engine.collection("c") == nullptr);
+  }
+  Engine engine(options(directory));
+  REQUIRE(engine.collections().size() == 2);
+  CHECK(engine.collections()[0]->name() == "a");
+  CHECK(engine.drop_collection("a"));
+  CHECK(!engine.drop_collection("a"));
+  CHECK(engine.collection("a") == nullptr);
+  CHECK(engine.create_collection("a", {}).second);
+  CHECK(engine.collection("a")->statistics().images == 0);
+}
+
+TEST_CASE("names that could leave the directory or confuse a shell are refused") {
+  const TemporaryDirectory directory;
+  Engine engine(options(directory));
+  for (const auto* name : {"", "..", ".", "a/b", "A", "-a", "_a", "a b", "\xC3\xA4", "a\n"}) {
+    INFO(name);
+    CHECK_THROWS_AS(engine.create_collection(name, {}), std::invalid_argument);
+  }
+  CHECK_THROWS_AS(engine.create_collection(std::string(65, 'a'), {}), std::invalid_argument);
+  CHECK(engine.create_collection("0-a_b", {}).second);
+}
+
+TEST_CASE("a data directory belongs to one process at a time") {
+  const TemporaryDirectory directory;
+  auto first = std::make_unique<Engine>(options(directory));
+  CHECK_THROWS_MATCHES(Engine(options(directory)), ConflictError, MessageMatches(ContainsSubstring("in use by clipdex process " + std::to_string(::getpid()))));
+  first.reset();
+  CHECK_NOTHROW(Engine(options(directory)));
+}
+
+TEST_CASE("a data directory that is a file is refused with its name") {
+  const TemporaryDirectory directory;
+  std::ofstream(directory.path() / "data") << "x";
+  CHECK_THROWS_MATCHES(Engine(options(directory)), std::runtime_error, MessageMatches(ContainsSubstring("data")));
+}
+
+TEST_CASE("a collection of another model is refused with the remedy, and the others work") {
+  const TemporaryDirectory directory;
+  const auto other = directory.path() / "other-model";
+  clipdex::tests::write_other_model(other);
+  {
+    Engine engine(options(directory));
+    ingest(*engine.create_collection("mine", {}).first, "cat.png");
+  }
+  {
+    auto foreign = options(directory);
+    foreign.model = other;
+    Engine engine(foreign);
+    REQUIRE(engine.unusable_collections().size() == 1);
+    CHECK(engine.unusable_collections()[0].name == "mine");
+    CHECK_THROWS_MATCHES(engine.collection("mine"), ConflictError, MessageMatches(ContainsSubstring("emoji-clip") && ContainsSubstring("--model")));
+    CHECK_THROWS_AS(engine.create_collection("mine", {}), ConflictError);
+    CHECK(engine.create_collection("theirs", {}).second);
+  }
+  Engine engine(options(directory));
+  CHECK(engine.collection("mine")->statistics().images == 1);
+  CHECK_THROWS_AS(engine.collection("theirs"), ConflictError);
+  CHECK(engine.drop_collection("theirs"));
+  CHECK(engine.unusable_collections().empty());
+}
+
+TEST_CASE("a damaged collection is reported and does not stop the others") {
+  const TemporaryDirectory directory;
+  {
+    Engine engine(options(directory));
+    ingest(*engine.create_collection("bad", {}).first, "cat.png");
+    ingest(*engine.create_collection("good", {}).first, "cat.png");
+  }
+  fs::remove(directory.path() / "data/collections/bad/store/CURRENT");
+  Engine engine(options(directory));
+  CHECK(engine.collection("good")->statistics().images == 1);
+  CHECK_THROWS_MATCHES(engine.collection("bad"), ConflictError, MessageMatches(ContainsSubstring("no store")));
+}
+
+TEST_CASE("a collection can be dropped while it is searched") {
+  const TemporaryDirectory directory;
+  Engine engine(options(directory));
+  ingest(*engine.create_collection("c", {}).first, "cat.png");
+  std::atomic<int> searches = 0;
+  std::jthread searcher([&] {
+    const auto collection = engine.collection("c");
+    for (int i = 0; i < 100; ++i, ++searches) {
+      REQUIRE(collection->search({.query = clipdex::engine::IdQuery{"cat.png"}}).hits.size() == 1);
+    }
+  });
+  while (searches < 10) std::this_thread::yield();
+  CHECK(engine.drop_collection("c"));
+  CHECK(engine.create_collection("c", {}).second);
+  searcher.join();
+  CHECK(searches == 100);
+  CHECK(engine.collection("c")->statistics().images == 0);
+  CHECK(fs::is_empty(directory.path() / "data/.trash"));
+}
+
+TEST_CASE("what an interrupted creation left behind is cleaned away") {
+  const TemporaryDirectory directory;
+  fs::create_directories(directory.path() / "data/.trash/1/store");
+  Engine engine(options(directory));
+  CHECK(fs::is_empty(directory.path() / "data/.trash"));
+  CHECK(engine.create_collection("c", {}).second);
+}
