@@ -81,8 +81,6 @@ void BytePairEncoding::encode_word(std::string_view word, std::vector<std::int32
     const bool last = i + 1 == word.size();
     symbols[i] = {last ? ending_bytes_[byte] : bytes_[byte], i == 0 ? kNone : i - 1, last ? kNone : i + 1};
   }
-  // The reference merges all occurrences of the strongest pair from left to right, then looks again: the same as always taking the strongest,
-  // leftmost one, because a merge's result only takes part in weaker merges.
   std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates;
   const auto consider = [&](std::size_t left) {
     if (left == kNone || symbols[left].next == kNone) return;
@@ -91,18 +89,27 @@ void BytePairEncoding::encode_word(std::string_view word, std::vector<std::int32
     if (found != merges_.end()) candidates.push({found->second.rank, left, right, symbols[left].id, symbols[right].id, found->second.id});
   };
   for (std::size_t i = 0; i < symbols.size(); ++i) consider(i);
+  // As the reference: all occurrences of the strongest pair from left to right, and only then a look at the pairs that this has made.
+  std::vector<std::size_t> merged;
   while (!candidates.empty()) {
-    const Candidate best = candidates.top();
-    candidates.pop();
-    Symbol& left = symbols[best.left];
-    Symbol& right = symbols[best.right];
-    if (left.id != best.left_id || right.id != best.right_id || left.next != best.right) continue;
-    left.id = best.merged;
-    left.next = right.next;
-    right.id = kGone;
-    if (left.next != kNone) symbols[left.next].previous = best.left;
-    consider(left.previous);
-    consider(best.left);
+    const std::int32_t rank = candidates.top().rank;
+    merged.clear();
+    for (; !candidates.empty() && candidates.top().rank == rank; candidates.pop()) {
+      const Candidate& best = candidates.top();
+      Symbol& left = symbols[best.left];
+      Symbol& right = symbols[best.right];
+      if (left.id != best.left_id || right.id != best.right_id || left.next != best.right) continue;
+      left.id = best.merged;
+      left.next = right.next;
+      right.id = kGone;
+      if (left.next != kNone) symbols[left.next].previous = best.left;
+      merged.push_back(best.left);
+    }
+    for (const auto at : merged) {
+      if (symbols[at].id == kGone) continue;
+      consider(symbols[at].previous);
+      consider(at);
+    }
   }
   for (std::size_t i = 0; i != kNone; i = symbols[i].next) ids.push_back(symbols[i].id);
 }

@@ -20,7 +20,8 @@ std::vector<std::uint8_t> byte_order();
 class BytePairEncoding {
  public:
   // merges: pairs of symbols, the first one being the strongest. Throws std::runtime_error that names what the vocabulary lacks.
-  BytePairEncoding(const std::unordered_map<std::string, std::int32_t>& vocabulary, const std::vector<std::pair<std::string, std::string>>& merges);
+  BytePairEncoding(const std::unordered_map<std::string, std::int32_t>& vocabulary,
+                   const std::vector<std::pair<std::string, std::string>>& merges);
 
   // Appends the ids of one word; its last byte bears the end-of-word mark. O(n log n) in its bytes.
   void encode_word(std::string_view word, std::vector<std::int32_t>& ids) const;

@@ -84,8 +84,10 @@ Image apply_orientation(Image image, int orientation) {
       int from_y = transposed ? x : y;
       if (flip_x) from_x = image.width - 1 - from_x;
       if (flip_y) from_y = image.height - 1 - from_y;
-      const std::size_t from = (static_cast<std::size_t>(from_y) * static_cast<std::size_t>(image.width) + static_cast<std::size_t>(from_x)) * channels;
-      const std::size_t to = (static_cast<std::size_t>(y) * static_cast<std::size_t>(upright.width) + static_cast<std::size_t>(x)) * channels;
+      const std::size_t from =
+          (static_cast<std::size_t>(from_y) * static_cast<std::size_t>(image.width) + static_cast<std::size_t>(from_x)) * channels;
+      const std::size_t to =
+          (static_cast<std::size_t>(y) * static_cast<std::size_t>(upright.width) + static_cast<std::size_t>(x)) * channels;
       for (std::size_t c = 0; c < channels; ++c) upright.pixels[to + c] = image.pixels[from + c];
     }
   }

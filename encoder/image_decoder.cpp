@@ -37,7 +37,8 @@ std::string recognised(std::string_view start) {
                                                     {0, "<svg", "an SVG"},
                                                     {0, "<", "a web page or SVG"}}};
   for (const auto& known : kKnown) {
-    if (start.size() >= known.offset && start.substr(known.offset).starts_with(known.magic)) return "it looks like " + std::string(known.name) + " file";
+    if (start.size() >= known.offset && start.substr(known.offset).starts_with(known.magic))
+      return "it looks like " + std::string(known.name) + " file";
   }
   return "its first bytes are of no known picture format";
 }

@@ -14,7 +14,7 @@
 namespace clipdex::encoder {
 namespace {
 
-constexpr std::size_t kChunkBytesMax = std::size_t{8} << 20;       // of one text, profile or EXIF chunk
+constexpr std::size_t kChunkBytesMax = std::size_t{8} << 20;        // of one text, profile or EXIF chunk
 constexpr std::size_t kChunkCacheBytesMax = std::size_t{16} << 20;  // of all of them together
 
 struct Free {

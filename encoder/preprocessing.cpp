@@ -60,7 +60,8 @@ class PreprocessingFile {
   void triple(const char* key, std::array<float, 3>& to, bool positive) const {
     if (!has(key)) return;
     const auto& value = values_[key];
-    if (value.is_array() && value.size() == to.size() && std::all_of(value.begin(), value.end(), [](const json& v) { return v.is_number(); })) {
+    if (value.is_array() && value.size() == to.size() &&
+        std::all_of(value.begin(), value.end(), [](const json& v) { return v.is_number(); })) {
       for (std::size_t i = 0; i < to.size(); ++i) to[i] = value[i].get<float>();
       if (std::all_of(to.begin(), to.end(), [&](float v) { return std::isfinite(v) && (!positive || v > 0); })) return;
     }
@@ -78,11 +79,16 @@ class PreprocessingFile {
 
 Interpolation interpolation_of(const PreprocessingFile& file, int number) {
   switch (number) {
-    case 0: return Interpolation::kNearest;
-    case 1: return Interpolation::kLanczos;
-    case 2: return Interpolation::kBilinear;
-    case 3: return Interpolation::kBicubic;
-    default: file.fail("resample", "0 (nearest), 1 (lanczos), 2 (bilinear) or 3 (bicubic)");
+    case 0:
+      return Interpolation::kNearest;
+    case 1:
+      return Interpolation::kLanczos;
+    case 2:
+      return Interpolation::kBilinear;
+    case 3:
+      return Interpolation::kBicubic;
+    default:
+      file.fail("resample", "0 (nearest), 1 (lanczos), 2 (bilinear) or 3 (bicubic)");
   }
 }
 
@@ -100,7 +106,8 @@ std::optional<Size> read_size(const PreprocessingFile& file, const char* key) {
     const int edge = file.side(key, value["shortest_edge"]);
     return Size{edge, edge, true};
   }
-  if (value.is_object() && value.contains("height") && value.contains("width")) return Size{file.side(key, value["height"]), file.side(key, value["width"]), false};
+  if (value.is_object() && value.contains("height") && value.contains("width"))
+    return Size{file.side(key, value["height"]), file.side(key, value["width"]), false};
   file.fail(key, "a number, {\"shortest_edge\"} or {\"height\", \"width\"}");
 }
 
@@ -151,7 +158,8 @@ Image padded(const Image& part, int left, int top, const Preprocessing& p) {
   const std::size_t row = static_cast<std::size_t>(part.width) * channels;
   for (int y = 0; y < part.height; ++y) {
     std::copy_n(part.pixels.data() + static_cast<std::size_t>(y) * row, row,
-                out.pixels.data() + (static_cast<std::size_t>(y + top) * static_cast<std::size_t>(p.width) + static_cast<std::size_t>(left)) * channels);
+                out.pixels.data() +
+                    (static_cast<std::size_t>(y + top) * static_cast<std::size_t>(p.width) + static_cast<std::size_t>(left)) * channels);
   }
   return out;
 }
@@ -170,7 +178,11 @@ Preprocessing read_huggingface_preprocessing(const std::filesystem::path& path, 
   constexpr double kRescale = 1.0 / 255;
   if (file.has("rescale_factor")) {
     const auto& factor = file.values()["rescale_factor"];
-    if (!factor.is_number() || std::abs(factor.get<double>() - kRescale) > 1e-9) file.fail("rescale_factor", "1/255, which is what clipdex supports");
+    if (!factor.is_number() || std::abs(factor.get<double>() - kRescale) > 1e-9)
+      file.fail("rescale_factor", "1/255, which is what clipdex supports");
+  }
+  if (!crop && file.has("size") && file.values()["size"].is_object() && size.shortest) {
+    file.fail("do_center_crop", "true, and without a crop \"shortest_edge\" gives pictures of every shape");
   }
   p.resize_mode = size.shortest && crop ? ResizeMode::kShortest : ResizeMode::kSquash;
   p.resize_to = size.height;
@@ -222,8 +234,9 @@ Preprocessing read_open_clip_preprocessing(const std::filesystem::path& path, in
 }
 
 std::string describe(const Preprocessing& p) {
-  const json parts = {p.width, p.height, p.resize_to, static_cast<int>(p.resize_mode), static_cast<int>(p.interpolation),
-                      static_cast<int>(p.convention), p.fill, p.mean, p.std};
+  const json parts = {
+      p.width, p.height, p.resize_to, static_cast<int>(p.resize_mode), static_cast<int>(p.interpolation), static_cast<int>(p.convention),
+      p.fill,  p.mean,   p.std};
   return "preprocessing " + parts.dump();
 }
 
@@ -237,7 +250,8 @@ Image resize_and_crop(const Image& image, const Preprocessing& p) {
   const int top = crop_offset(height, p.height, p.convention);
   const auto [first_column, columns] = visible(left, p.width, width);
   const auto [first_row, rows] = visible(top, p.height, height);
-  Image out = resize_window(source, width, height, p.interpolation, {.left = first_column, .top = first_row, .width = columns, .height = rows});
+  Image out =
+      resize_window(source, width, height, p.interpolation, {.left = first_column, .top = first_row, .width = columns, .height = rows});
   if (columns != p.width || rows != p.height) out = padded(out, first_column - left, first_row - top, p);
   return to_rgb(std::move(out));
 }

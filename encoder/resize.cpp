@@ -40,10 +40,14 @@ struct Filter {
 
 Filter filter_of(Interpolation interpolation) {
   switch (interpolation) {
-    case Interpolation::kBilinear: return {bilinear, 1.0};
-    case Interpolation::kBicubic: return {bicubic, 2.0};
-    case Interpolation::kLanczos: return {lanczos, 3.0};
-    case Interpolation::kNearest: break;
+    case Interpolation::kBilinear:
+      return {bilinear, 1.0};
+    case Interpolation::kBicubic:
+      return {bicubic, 2.0};
+    case Interpolation::kLanczos:
+      return {lanczos, 3.0};
+    case Interpolation::kNearest:
+      break;
   }
   throw std::logic_error("the nearest neighbour has no filter");
 }
@@ -68,8 +72,10 @@ Taps precompute(int in, int out, int begin, int positions, const Filter& filter)
   std::vector<double> exact(static_cast<std::size_t>(taps.per_position));
   for (int position = 0; position < positions; ++position) {
     const double center = (begin + position + 0.5) * scale;
+    // Pillow truncates after adding a half. NOLINTBEGIN(bugprone-incorrect-roundings)
     const int first = std::max(0, static_cast<int>(center - support + 0.5));
     const int count = std::min(in, static_cast<int>(center + support + 0.5)) - first;
+    // NOLINTEND(bugprone-incorrect-roundings)
     double sum = 0;
     for (int i = 0; i < count; ++i) {
       exact[static_cast<std::size_t>(i)] = filter.weight((i + first - center + 0.5) * (1.0 / filter_scale));
@@ -151,10 +157,18 @@ Image resample(const Image& image, int width, int height, const Filter& filter, 
     const Taps horizontal = precompute(image.width, width, window.left, window.width, filter);
     between = blank(image, window.width, last_row - first_row);
     switch (image.channels) {
-      case 1: horizontal_pass<1>(image, horizontal, first_row, between); break;
-      case 2: horizontal_pass<2>(image, horizontal, first_row, between); break;
-      case 3: horizontal_pass<3>(image, horizontal, first_row, between); break;
-      default: horizontal_pass<4>(image, horizontal, first_row, between); break;
+      case 1:
+        horizontal_pass<1>(image, horizontal, first_row, between);
+        break;
+      case 2:
+        horizontal_pass<2>(image, horizontal, first_row, between);
+        break;
+      case 3:
+        horizontal_pass<3>(image, horizontal, first_row, between);
+        break;
+      default:
+        horizontal_pass<4>(image, horizontal, first_row, between);
+        break;
     }
     source = &between;
     rows_from = first_row;
@@ -165,17 +179,29 @@ Image resample(const Image& image, int width, int height, const Filter& filter, 
   return out;
 }
 
+// The input positions behind the output positions [begin, begin + positions). Summed up step by step, as Pillow does (Geometry.c,
+// ImagingScaleAffine): multiplying rounds differently where a position falls between two pixels.
+std::vector<std::size_t> nearest_positions(int in, int out, int begin, int positions) {
+  const double scale = static_cast<double>(in) / out;
+  std::vector<std::size_t> found(static_cast<std::size_t>(positions));
+  double at = scale * 0.5;
+  for (int i = 0; i < begin + positions; ++i, at += scale) {
+    if (i >= begin) found[static_cast<std::size_t>(i - begin)] = static_cast<std::size_t>(std::min(in - 1, static_cast<int>(at)));
+  }
+  return found;
+}
+
 Image nearest(const Image& image, int width, int height, const Window& window) {
   Image out = blank(image, window.width, window.height);
-  const double scale_x = static_cast<double>(image.width) / width;
-  const double scale_y = static_cast<double>(image.height) / height;
+  const auto columns = nearest_positions(image.width, width, window.left, window.width);
+  const auto rows = nearest_positions(image.height, height, window.top, window.height);
   const auto channels = static_cast<std::size_t>(image.channels);
-  for (int y = 0; y < window.height; ++y) {
-    const auto from_y = static_cast<std::size_t>(std::min(image.height - 1, static_cast<int>((window.top + y + 0.5) * scale_y)));
-    for (int x = 0; x < window.width; ++x) {
-      const auto from_x = static_cast<std::size_t>(std::min(image.width - 1, static_cast<int>((window.left + x + 0.5) * scale_x)));
-      std::memcpy(out.pixels.data() + (static_cast<std::size_t>(y) * static_cast<std::size_t>(window.width) + static_cast<std::size_t>(x)) * channels,
-                  image.pixels.data() + (from_y * static_cast<std::size_t>(image.width) + from_x) * channels, channels);
+  std::uint8_t* to = out.pixels.data();
+  for (const auto row : rows) {
+    const std::uint8_t* from = image.pixels.data() + row * static_cast<std::size_t>(image.width) * channels;
+    for (const auto column : columns) {
+      std::memcpy(to, from + column * channels, channels);
+      to += channels;
     }
   }
   return out;
@@ -198,7 +224,8 @@ void unpremultiply(Image& image) {
   for (std::size_t i = 0; i < image.pixels.size(); i += channels) {
     const int alpha = image.pixels[i + channels - 1];
     if (alpha == 0 || alpha == 255) continue;
-    for (std::size_t c = 0; c + 1 < channels; ++c) image.pixels[i + c] = static_cast<std::uint8_t>(std::min(255, 255 * image.pixels[i + c] / alpha));
+    for (std::size_t c = 0; c + 1 < channels; ++c)
+      image.pixels[i + c] = static_cast<std::uint8_t>(std::min(255, 255 * image.pixels[i + c] / alpha));
   }
 }
 
@@ -221,7 +248,8 @@ Image resize_window(const Image& image, int width, int height, Interpolation int
 }
 
 Image resize(const Image& image, int width, int height, Interpolation interpolation) {
-  if (width < 1 || height < 1) throw std::invalid_argument("a picture cannot be resized to " + std::to_string(width) + " x " + std::to_string(height));
+  if (width < 1 || height < 1)
+    throw std::invalid_argument("a picture cannot be resized to " + std::to_string(width) + " x " + std::to_string(height));
   if (width == image.width && height == image.height) return image;
   return resize_window(image, width, height, interpolation, {0, 0, width, height});
 }

@@ -10,7 +10,9 @@ enum class Interpolation { kNearest = 0, kLanczos = 1, kBilinear = 2, kBicubic =
 
 // Resizes to width x height. Pictures with alpha are premultiplied for the resampling, as Pillow does.
 // `indexed` pictures always use the nearest neighbour. Throws std::invalid_argument for a size below 1.
-// Horizontal pass first, always (Pillow 11 swaps the passes for pictures over 100 times as high as wide).
+// Horizontal pass first, always, as Pillow does up to 12.1 (and as pretrained models were trained). 12.2 swaps the passes where a picture
+// of over 100 times its width in height shrinks, and 13.0 by a wider rule; since the first pass rounds to 8 bits, single samples differ
+// then.
 Image resize(const Image& image, int width, int height, Interpolation interpolation);
 
 struct Window {

@@ -10,7 +10,4 @@ namespace clipdex::encoder {
 // (openai/CLIP, simple_tokenizer.py, basic_clean and whitespace_clean; ftfy 6.3). Returns valid UTF-8 for any bytes.
 std::string clean_text(std::string_view text);
 
-// Python's html.unescape.
-std::string unescape_html(std::string_view text);
-
 }  // namespace clipdex::encoder

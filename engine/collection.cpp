@@ -70,7 +70,8 @@ bool examine(const IngestItem& item, IngestResult& result, Candidate& candidate)
 
 std::vector<float> unit_vector(const std::vector<float>& values, std::size_t dimension) {
   if (values.size() != dimension) {
-    throw std::invalid_argument("the vector has " + std::to_string(values.size()) + " numbers, and " + std::to_string(dimension) + " is the collection's dimension");
+    throw std::invalid_argument("the vector has " + std::to_string(values.size()) + " numbers, and " + std::to_string(dimension) +
+                                " is the collection's dimension");
   }
   double sum = 0;
   for (const float value : values) sum += static_cast<double>(value) * value;
@@ -85,13 +86,6 @@ std::vector<float> unit_vector(const std::vector<float>& values, std::size_t dim
 }  // namespace
 
 struct Collection::Impl {
-  ~Impl() {
-    store.reset();  // closed before its directory goes
-    if (removed_directory.empty()) return;
-    std::error_code ignored;  // what stays is removed at the next start
-    fs::remove_all(removed_directory, ignored);
-  }
-
   void rebuild_index() {
     constexpr std::size_t kRowsPerStep = 4096;
     std::vector<std::uint64_t> rows;
@@ -115,9 +109,13 @@ struct Collection::Impl {
     if (!row) return false;
     const auto record = store->get(*row);
     auto embedding = store->embedding(*row);
-    if (!record || !embedding) return false;
-    candidate.prepared = {.width = record->width, .height = record->height, .format = record->format,
-                          .thumbnail = store->thumbnail(*row).value_or(""), .embedding = std::move(*embedding)};
+    auto thumbnail = settings.store == StoredContent::kNone ? std::string() : store->thumbnail(*row);
+    if (!record || !embedding || !thumbnail) return false;
+    candidate.prepared = {.width = record->width,
+                          .height = record->height,
+                          .format = record->format,
+                          .thumbnail = std::move(*thumbnail),
+                          .embedding = std::move(*embedding)};
     return true;
   }
 
@@ -145,10 +143,18 @@ struct Collection::Impl {
     const auto now = now_ms();
     const auto& prepared = candidate.prepared;
     storage::NewImage image;
-    image.record = {.id = candidate.id, .content_hash = candidate.hash, .width = prepared.width, .height = prepared.height,
-                    .format = prepared.format, .bytes = candidate.item->bytes.size(), .source = candidate.item->source,
-                    .created_ms = old ? old->created_ms : now, .updated_ms = now,
-                    .metadata = candidate.metadata ? *candidate.metadata : old ? old->metadata : "{}"};
+    image.record = {.id = candidate.id,
+                    .content_hash = candidate.hash,
+                    .width = prepared.width,
+                    .height = prepared.height,
+                    .format = prepared.format,
+                    .bytes = candidate.item->bytes.size(),
+                    .source = candidate.item->source,
+                    .created_ms = old ? old->created_ms : now,
+                    .updated_ms = now,
+                    .metadata = candidate.metadata ? *candidate.metadata
+                                : old              ? old->metadata
+                                                   : "{}"};
     image.embedding = prepared.embedding;
     if (settings.store != StoredContent::kNone) image.thumbnail = prepared.thumbnail;
     if (settings.store == StoredContent::kOriginal) image.original = candidate.item->bytes;
@@ -198,18 +204,32 @@ struct Collection::Impl {
     index->apply(written.rows, vectors, written.removed_rows);
   }
 
+  // What `read` finds at the row of the image. A replacement may take the row away before it is read: then the image's new row is tried.
+  template <typename Read>
+  auto of_image(std::string_view id, const Read& read) const -> decltype(read(std::uint64_t{})) {
+    auto record = store->find(id);
+    while (record) {
+      auto found = read(record->row);
+      if (found) return found;
+      auto now = store->find(id);
+      if (now && now->row == record->row) break;
+      record = std::move(now);
+    }
+    return std::nullopt;
+  }
+
   std::vector<float> query_vector(const SearchRequest& request) const {
     if (const auto* query = std::get_if<TextQuery>(&request.query)) {
       const std::vector<std::string> texts = {query->text};
       return encoder->encode_texts(texts).values;
     }
     if (const auto* query = std::get_if<ImageQuery>(&request.query)) {
-      const std::vector<Image> images = {decode_image({reinterpret_cast<const std::uint8_t*>(query->bytes.data()), query->bytes.size()}, limits)};
+      const std::vector<Image> images = {
+          decode_image({reinterpret_cast<const std::uint8_t*>(query->bytes.data()), query->bytes.size()}, limits)};
       return encoder->encode_images(images).values;
     }
     if (const auto* query = std::get_if<IdQuery>(&request.query)) {
-      const auto record = store->find(query->id);
-      auto embedding = record ? store->embedding(record->row) : std::nullopt;
+      auto embedding = of_image(query->id, [this](std::uint64_t row) { return store->embedding(row); });
       if (!embedding) throw UnknownImageError("there is no image \"" + query->id + "\" in the collection \"" + name + "\"");
       return *embedding;
     }
@@ -223,13 +243,18 @@ struct Collection::Impl {
   std::unique_ptr<storage::ImageStore> store;
   std::unique_ptr<index::VectorIndex> index;
   std::mutex write_mutex;
-  fs::path removed_directory;  // set by the engine before it lets go
 };
 
 void Collection::create(const fs::path& directory, const CollectionSettings& settings, const ClipEncoder& encoder) {
   check_settings(settings);
   if (fs::exists(directory)) throw ConflictError(directory.string() + " exists already");
-  fs::create_directories(directory / "index");
+  try {
+    fs::create_directories(directory / "index");
+  } catch (const fs::filesystem_error& error) {
+    const std::string message = "cannot make " + directory.string() + ": " + error.code().message();
+    if (error.code() == std::errc::no_space_on_device) throw DiskFullError(message + ". Free some space");
+    throw std::runtime_error(message);
+  }
   storage::ImageStore::create(directory / "store", {.model_fingerprint = encoder.info().fingerprint,
                                                     .model_name = encoder.info().name,
                                                     .dimension = static_cast<std::uint32_t>(encoder.dimension()),
@@ -246,8 +271,8 @@ Collection::Collection(std::string name, const fs::path& directory, std::shared_
   const auto& info = impl_->store->info();
   const auto& model = impl_->encoder->info();
   if (info.model_fingerprint != model.fingerprint) {
-    throw ConflictError("the collection \"" + impl_->name + "\" was made with the model \"" + info.model_name + "\" (fingerprint " + info.model_fingerprint +
-                        "), and the model here is \"" + model.name + "\" (" + model.fingerprint +
+    throw ConflictError("the collection \"" + impl_->name + "\" was made with the model \"" + info.model_name + "\" (fingerprint " +
+                        info.model_fingerprint + "), and the model here is \"" + model.name + "\" (" + model.fingerprint +
                         "): start clipdex with --model naming the first one, or make a new collection and ingest the images again");
   }
   impl_->settings = decode_settings(info.settings);
@@ -297,8 +322,10 @@ std::vector<IngestResult> Collection::ingest(std::span<const IngestItem> items) 
 
 SearchResult Collection::search(const SearchRequest& request) const {
   const auto start = Clock::now();
-  if (request.limit < 1 || request.limit > kSearchLimitMax) throw std::invalid_argument("limit is " + std::to_string(request.limit) + ", and 1 to 1000 is possible");
-  if (request.offset > kSearchWindowMax - request.limit) throw std::invalid_argument("offset + limit is over 10000: narrow the query instead");
+  if (request.limit < 1 || request.limit > kSearchLimitMax)
+    throw std::invalid_argument("limit is " + std::to_string(request.limit) + ", and 1 to 1000 is possible");
+  if (request.offset > kSearchWindowMax - request.limit)
+    throw std::invalid_argument("offset + limit is over 10000: narrow the query instead");
   const auto query = impl_->query_vector(request);
   SearchResult result;
   result.encode_ms = ms_since(start);
@@ -324,9 +351,8 @@ SearchResult Collection::search(const SearchRequest& request) const {
 std::optional<ImageRecord> Collection::get(std::string_view id) const { return impl_->store->find(id); }
 
 std::optional<std::string> Collection::content(std::string_view id, ContentSize size) const {
-  const auto record = impl_->store->find(id);
-  if (!record) return std::nullopt;
-  return size == ContentSize::kThumbnail ? impl_->store->thumbnail(record->row) : impl_->store->original(record->row);
+  return impl_->of_image(
+      id, [&](std::uint64_t row) { return size == ContentSize::kThumbnail ? impl_->store->thumbnail(row) : impl_->store->original(row); });
 }
 
 ImagePage Collection::list(std::string_view after_id, std::size_t limit) const {
@@ -359,12 +385,18 @@ std::optional<ImageRecord> Collection::patch_metadata(std::string_view id, std::
 CollectionStatistics Collection::statistics() const {
   const auto& info = impl_->store->info();
   const auto index = impl_->index->snapshot()->statistics();
-  return {.name = impl_->name, .images = impl_->store->count(), .dimension = info.dimension, .model_name = info.model_name,
-          .model_fingerprint = info.model_fingerprint, .settings = impl_->settings, .created_ms = info.created_ms,
-          .disk_bytes = impl_->store->disk_bytes(), .index_memory_bytes = index.memory_bytes, .index_deleted = index.deleted,
-          .index_buffered = index.buffered, .index_segments = index.segments};
+  return {.name = impl_->name,
+          .images = impl_->store->count(),
+          .dimension = info.dimension,
+          .model_name = info.model_name,
+          .model_fingerprint = info.model_fingerprint,
+          .settings = impl_->settings,
+          .created_ms = info.created_ms,
+          .disk_bytes = impl_->store->disk_bytes(),
+          .index_memory_bytes = index.memory_bytes,
+          .index_deleted = index.deleted,
+          .index_buffered = index.buffered,
+          .index_segments = index.segments};
 }
-
-void Collection::remove_directory_when_done(const fs::path& moved_to) { impl_->removed_directory = moved_to; }
 
 }  // namespace clipdex::engine

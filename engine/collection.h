@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "engine/ingest.h"
-#include "engine/search.h"
 #include "engine/model.h"
+#include "engine/search.h"
 
 namespace clipdex::engine {
 
@@ -83,9 +83,6 @@ class Collection {
   std::optional<ImageRecord> patch_metadata(std::string_view id, std::string_view patch);
 
   CollectionStatistics statistics() const;
-
-  // The directory is removed when the last user of this object lets go. For Engine::drop_collection.
-  void remove_directory_when_done(const std::filesystem::path& moved_to);
 
  private:
   struct Impl;

@@ -30,7 +30,8 @@ std::optional<StoredContent> stored_content_from_name(std::string_view name) {
 }
 
 void check_settings(const CollectionSettings& settings) {
-  if (settings.index_type != "flat") throw std::invalid_argument("there is no index type \"" + settings.index_type + "\": \"flat\" is the one there is");
+  if (settings.index_type != "flat")
+    throw std::invalid_argument("there is no index type \"" + settings.index_type + "\": \"flat\" is the one there is");
 }
 
 std::string encode_settings(const CollectionSettings& settings) {

@@ -16,7 +16,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void fail(const std::string& what, int error) { throw std::runtime_error(what + ": " + std::generic_category().message(error)); }
+[[noreturn]] void fail(const std::string& what, int error) {
+  throw std::runtime_error(what + ": " + std::generic_category().message(error));
+}
 
 void sync_directory(const fs::path& directory) {
   const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -25,6 +27,17 @@ void sync_directory(const fs::path& directory) {
   const int error = errno;
   ::close(descriptor);
   if (result != 0) fail("cannot sync " + directory.string(), error);
+}
+
+// As far as it is allowed: a directory above may be one that this process may not read.
+void sync_ancestors(const fs::path& directory) {
+  for (auto above = fs::absolute(directory).lexically_normal(); above != above.root_path();) {
+    above = above.parent_path();
+    const int descriptor = ::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) continue;
+    ::fsync(descriptor);
+    ::close(descriptor);
+  }
 }
 
 std::string owner_of(int lock) {
@@ -38,7 +51,8 @@ int lock_file(const fs::path& directory) {
   const int lock = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock < 0) {
     const int error = errno;
-    fail("the data directory " + directory.string() + " cannot be written (name another one with --data, or change its permissions)", error);
+    fail("the data directory " + directory.string() + " cannot be written (name another one with --data, or change its permissions)",
+         error);
   }
   if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
     const std::string owner = owner_of(lock);
@@ -60,6 +74,7 @@ int lock_file(const fs::path& directory) {
 
 DataDirectory::DataDirectory(const fs::path& path) : path_(path) {
   std::error_code error;
+  const bool is_new = !fs::exists(path, error);
   fs::create_directories(path, error);
   if (error) throw std::runtime_error("the data directory " + path.string() + " cannot be made: " + error.message());
   lock_ = lock_file(path);
@@ -67,9 +82,15 @@ DataDirectory::DataDirectory(const fs::path& path) : path_(path) {
     fs::remove_all(path / ".trash");
     fs::create_directories(path / ".trash");
     fs::create_directories(path / "collections");
+    // What is stored below is durable only if the way to it is.
+    sync_directory(path);
+    if (is_new) sync_ancestors(path);
   } catch (const fs::filesystem_error& failure) {
     ::close(lock_);
     throw std::runtime_error("the data directory " + path.string() + " cannot be written: " + failure.code().message());
+  } catch (...) {
+    ::close(lock_);
+    throw;
   }
 }
 
@@ -89,6 +110,7 @@ std::vector<std::string> DataDirectory::collection_names() const {
 fs::path DataDirectory::scratch() { return path_ / ".trash" / std::to_string(++scratches_); }
 
 void DataDirectory::move(const fs::path& from, const fs::path& to) {
+  sync_directory(from);
   fs::rename(from, to);
   sync_directory(to.parent_path());
   if (from.parent_path() != to.parent_path()) sync_directory(from.parent_path());

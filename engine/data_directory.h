@@ -1,13 +1,14 @@
 // The directory that one process owns: its lock, its layout, and changes that are there whole or not at all. Private to engine/.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 namespace clipdex::engine {
 
-// One process at a time holds it.
+// One process at a time holds it. Any thread may call it.
 class DataDirectory {
  public:
   // Makes it if missing and locks it. Throws ConflictError if another process holds it, std::runtime_error if it cannot be written.
@@ -21,13 +22,13 @@ class DataDirectory {
 
   // A path within the trash that nothing uses. The trash is emptied at every start.
   std::filesystem::path scratch();
-  // Renames and makes the renaming durable.
+  // Renames and makes the renaming durable, with the entries of a directory that is moved.
   void move(const std::filesystem::path& from, const std::filesystem::path& to);
 
  private:
   std::filesystem::path path_;
   int lock_ = -1;
-  unsigned scratches_ = 0;
+  std::atomic<unsigned> scratches_ = 0;
 };
 
 }  // namespace clipdex::engine

@@ -2,8 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
+#include <future>
 #include <map>
 #include <mutex>
+#include <system_error>
 #include <utility>
 
 #include "engine/collection_settings.h"
@@ -12,26 +14,88 @@
 
 namespace clipdex::engine {
 
+namespace {
+
+struct OpenCollection {
+  std::shared_ptr<Collection> collection;
+  std::shared_future<void> closed;  // ready when the last user has let go
+};
+
+}  // namespace
+
 struct Engine::Impl {
   explicit Impl(const EngineOptions& options)
       // The lock first: it is quick, and loading a model for a directory that is in use would be in vain.
-      : limits(options.limits), data(options.data_directory), encoder(std::make_shared<ClipEncoder>(options.model, options.encoder)) {
+      : limits(options.limits),
+        drop_wait(options.drop_wait),
+        data(options.data_directory),
+        encoder(std::make_shared<ClipEncoder>(options.model, options.encoder)) {
     for (const auto& name : data.collection_names()) {
       try {
-        collections[name] = std::make_shared<Collection>(name, data.collection(name), encoder, limits);
+        open(name);
       } catch (const std::exception& error) {
         spdlog::warn("the collection \"{}\" cannot be used: {}", name, error.what());
-        unusable[name] = error.what();
       }
     }
   }
 
+  // Opens what is in the directory; if it cannot, the name is an unusable collection from here on.
+  std::shared_ptr<Collection> open(const std::string& name) {
+    try {
+      auto closed = std::make_shared<std::promise<void>>();
+      OpenCollection opened{.closed = closed->get_future().share()};
+      opened.collection = {new Collection(name, data.collection(name), encoder, limits), [closed](Collection* collection) {
+                             delete collection;
+                             closed->set_value();
+                           }};
+      const std::lock_guard lock(mutex);
+      return collections.insert_or_assign(name, std::move(opened)).first->second.collection;
+    } catch (const std::exception& error) {
+      const std::lock_guard lock(mutex);
+      unusable[name] = error.what();
+      throw;
+    }
+  }
+
+  // Under the mutex. nullptr if there is none, ConflictError if it cannot be used.
+  std::shared_ptr<Collection> find(std::string_view name) const {
+    if (const auto bad = unusable.find(name); bad != unusable.end()) throw ConflictError(bad->second);
+    const auto found = collections.find(name);
+    return found == collections.end() ? nullptr : found->second.collection;
+  }
+
+  // Takes the collection out of reach and waits until its files are closed: RocksDB knows them by their paths, so none may move, and no
+  // other collection may get these paths, before that. False if there is none.
+  bool close(const std::string& name) {
+    OpenCollection leaving;
+    {
+      const std::lock_guard lock(mutex);
+      if (unusable.erase(name) > 0) return true;
+      const auto found = collections.find(name);
+      if (found == collections.end()) return false;
+      leaving = std::move(found->second);
+      collections.erase(found);
+    }
+    const std::weak_ptr<Collection> last = leaving.collection;
+    leaving.collection.reset();
+    if (leaving.closed.wait_for(drop_wait) == std::future_status::ready) return true;
+    if ((leaving.collection = last.lock())) {
+      const std::lock_guard lock(mutex);
+      collections[name] = std::move(leaving);
+      throw ConflictError("the collection \"" + name + "\" is busy: try again when the requests under way on it have ended");
+    }
+    leaving.closed.wait();
+    return true;
+  }
+
   ImageLimits limits;
+  std::chrono::milliseconds drop_wait;
   DataDirectory data;
   std::shared_ptr<const ClipEncoder> encoder;
-  mutable std::mutex mutex;  // of what follows
-  std::map<std::string, std::shared_ptr<Collection>, std::less<>> collections;
+  mutable std::mutex mutex;  // of the next two; never held while a file is touched
+  std::map<std::string, OpenCollection, std::less<>> collections;
   std::map<std::string, std::string, std::less<>> unusable;  // name -> reason
+  std::mutex changing;                                       // one creation or removal at a time
 };
 
 Engine::Engine(const EngineOptions& options) : impl_(std::make_unique<Impl>(options)) {}
@@ -42,15 +106,13 @@ const ImageLimits& Engine::limits() const { return impl_->limits; }
 
 std::shared_ptr<Collection> Engine::collection(std::string_view name) const {
   const std::lock_guard lock(impl_->mutex);
-  if (const auto bad = impl_->unusable.find(name); bad != impl_->unusable.end()) throw ConflictError(bad->second);
-  const auto found = impl_->collections.find(name);
-  return found == impl_->collections.end() ? nullptr : found->second;
+  return impl_->find(name);
 }
 
 std::vector<std::shared_ptr<Collection>> Engine::collections() const {
   const std::lock_guard lock(impl_->mutex);
   std::vector<std::shared_ptr<Collection>> all;
-  for (const auto& [name, collection] : impl_->collections) all.push_back(collection);
+  for (const auto& [name, open] : impl_->collections) all.push_back(open.collection);
   return all;
 }
 
@@ -64,39 +126,41 @@ std::vector<UnusableCollection> Engine::unusable_collections() const {
 std::pair<std::shared_ptr<Collection>, bool> Engine::create_collection(std::string_view name, const CollectionSettings& settings) {
   check_collection_name(name);
   check_settings(settings);
-  const std::lock_guard lock(impl_->mutex);
-  if (const auto bad = impl_->unusable.find(name); bad != impl_->unusable.end()) throw ConflictError(bad->second);
-  if (const auto found = impl_->collections.find(name); found != impl_->collections.end()) {
-    const auto existing = found->second->statistics().settings;
-    if (encode_settings(existing) != encode_settings(settings)) {
-      throw ConflictError("the collection \"" + std::string(name) + "\" exists with other settings (index " + existing.index_type + ", store " +
-                          std::string(stored_content_name(existing.store)) + "): drop it first, or choose another name");
+  const std::lock_guard one_change(impl_->changing);
+  if (auto existing = collection(name)) {
+    const auto has = existing->statistics().settings;
+    if (encode_settings(has) != encode_settings(settings)) {
+      throw ConflictError("the collection \"" + std::string(name) + "\" exists with other settings (index " + has.index_type + ", store " +
+                          std::string(stored_content_name(has.store)) + "): drop it first, or choose another name");
     }
-    return {found->second, false};
+    return {std::move(existing), false};
   }
   const auto scratch = impl_->data.scratch();
-  Collection::create(scratch, settings, *impl_->encoder);
-  impl_->data.move(scratch, impl_->data.collection(name));
-  auto collection = std::make_shared<Collection>(std::string(name), impl_->data.collection(name), impl_->encoder, impl_->limits);
-  impl_->collections[std::string(name)] = collection;
-  return {std::move(collection), true};
+  try {
+    Collection::create(scratch, settings, *impl_->encoder);
+    impl_->data.move(scratch, impl_->data.collection(name));
+  } catch (...) {
+    std::error_code ignored;  // what stays is removed at the next start
+    std::filesystem::remove_all(scratch, ignored);
+    throw;
+  }
+  return {impl_->open(std::string(name)), true};
 }
 
 bool Engine::drop_collection(std::string_view name) {
-  const std::lock_guard lock(impl_->mutex);
-  const auto found = impl_->collections.find(name);
-  const auto bad = impl_->unusable.find(name);
-  if (found == impl_->collections.end() && bad == impl_->unusable.end()) return false;
+  const std::string key(name);
+  const std::lock_guard one_change(impl_->changing);
+  if (!impl_->close(key)) return false;
   const auto scratch = impl_->data.scratch();
-  impl_->data.move(impl_->data.collection(name), scratch);
-  if (found != impl_->collections.end()) {
-    found->second->remove_directory_when_done(scratch);
-    impl_->collections.erase(found);
-  } else {
-    std::error_code ignored;
-    std::filesystem::remove_all(scratch, ignored);
-    impl_->unusable.erase(bad);
+  try {
+    impl_->data.move(impl_->data.collection(key), scratch);
+  } catch (const std::exception& error) {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->unusable[key] = "the collection \"" + key + "\" could not be dropped: " + error.what();
+    throw;
   }
+  std::error_code ignored;  // what stays is removed at the next start
+  std::filesystem::remove_all(scratch, ignored);
   return true;
 }
 

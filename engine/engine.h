@@ -1,6 +1,7 @@
 // All collections of one data directory, and the model they share.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -18,6 +19,7 @@ struct EngineOptions {
   std::filesystem::path model;
   ImageLimits limits;
   EncoderOptions encoder;
+  std::chrono::milliseconds drop_wait{30'000};  // how long drop_collection() waits for the requests under way
 };
 
 // A collection that is there and could not be opened; the others work.
@@ -45,11 +47,12 @@ class Engine {
   std::vector<std::shared_ptr<Collection>> collections() const;
   std::vector<UnusableCollection> unusable_collections() const;
 
-  // Names: 1..64 of [a-z0-9_-], not starting with '-' or '_'; else std::invalid_argument. The second of the pair tells whether it was made now;
-  // an existing one with the same settings is returned as it is, with other settings ConflictError.
+  // Names: 1..64 of [a-z0-9_-], not starting with '-' or '_'; else std::invalid_argument. The second of the pair tells whether it was made
+  // now; an existing one with the same settings is returned as it is, with other settings ConflictError.
   std::pair<std::shared_ptr<Collection>, bool> create_collection(std::string_view name, const CollectionSettings& settings);
 
-  // False if there is none. An unusable one can be dropped too. Searches under way end normally.
+  // False if there is none. An unusable one can be dropped too. Requests under way on it end normally, and this waits for them: throws
+  // ConflictError, and nothing is dropped, if somebody holds the collection for longer than EngineOptions::drop_wait.
   bool drop_collection(std::string_view name);
 
  private:

@@ -23,7 +23,8 @@ bool is_valid_utf8(std::string_view text) {
 void check_image_id(std::string_view id) {
   constexpr std::size_t kBytesMax = 512;
   if (id.empty()) throw std::invalid_argument("an image's id is empty");
-  if (id.size() > kBytesMax) throw std::invalid_argument("an image's id has " + std::to_string(id.size()) + " bytes, and 512 are the limit");
+  if (id.size() > kBytesMax)
+    throw std::invalid_argument("an image's id has " + std::to_string(id.size()) + " bytes, and 512 are the limit");
   for (const char c : id) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) throw std::invalid_argument("an image's id has a control character");
   }

@@ -14,7 +14,8 @@ constexpr std::size_t kBatch = 32;
 std::size_t worker_count() { return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 16); }
 
 // Decoded, preprocessed, and forgotten: 4 bytes a channel of the model's input size are all that stays.
-void prepare_one(const std::string& file, const ClipEncoder& encoder, const PreparationOptions& options, PreparedImage& prepared, float* pixels) {
+void prepare_one(const std::string& file, const ClipEncoder& encoder, const PreparationOptions& options, PreparedImage& prepared,
+                 float* pixels) {
   try {
     const Image image = decode_image({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()}, options.limits);
     preprocess_into(image, encoder.preprocessing(), pixels);
@@ -71,22 +72,28 @@ void encode_batch(Batch& batch, const ClipEncoder& encoder) {
 
 std::string image_error_code(const ImageError& error) {
   switch (error.reason()) {
-    case ImageError::Reason::kUnsupported: return "unsupported_image";
-    case ImageError::Reason::kCorrupt: return "corrupt_image";
-    case ImageError::Reason::kTooLarge: return "image_too_large";
+    case ImageError::Reason::kUnsupported:
+      return "unsupported_image";
+    case ImageError::Reason::kCorrupt:
+      return "corrupt_image";
+    case ImageError::Reason::kTooLarge:
+      return "image_too_large";
   }
   return "corrupt_image";
 }
 
-std::vector<PreparedImage> prepare_images(std::span<const std::string* const> files, const ClipEncoder& encoder, const PreparationOptions& options) {
+std::vector<PreparedImage> prepare_images(std::span<const std::string* const> files, const ClipEncoder& encoder,
+                                          const PreparationOptions& options) {
   std::vector<PreparedImage> prepared(files.size());
   const auto& preprocessing = encoder.preprocessing();
-  const std::size_t stride = std::size_t{3} * static_cast<std::size_t>(preprocessing.height) * static_cast<std::size_t>(preprocessing.width);
+  const std::size_t stride =
+      std::size_t{3} * static_cast<std::size_t>(preprocessing.height) * static_cast<std::size_t>(preprocessing.width);
   // While one batch is encoded, the next one is decoded.
   std::future<void> encoding;
   for (std::size_t begin = 0; begin < files.size(); begin += kBatch) {
     const std::size_t n = std::min(kBatch, files.size() - begin);
-    auto batch = std::make_shared<Batch>(Batch{files.subspan(begin, n), std::span(prepared).subspan(begin, n), std::vector<float>(n * stride)});
+    auto batch =
+        std::make_shared<Batch>(Batch{files.subspan(begin, n), std::span(prepared).subspan(begin, n), std::vector<float>(n * stride)});
     decode_batch(*batch, encoder, options);
     if (encoding.valid()) encoding.get();
     encoding = std::async(std::launch::async, [batch, &encoder] { encode_batch(*batch, encoder); });

@@ -29,6 +29,7 @@ struct PreparationOptions {
 std::string image_error_code(const ImageError& error);
 
 // One result a file, in order. At most a few decoded pictures exist at any time, whatever the number of files.
-std::vector<PreparedImage> prepare_images(std::span<const std::string* const> files, const ClipEncoder& encoder, const PreparationOptions& options);
+std::vector<PreparedImage> prepare_images(std::span<const std::string* const> files, const ClipEncoder& encoder,
+                                          const PreparationOptions& options);
 
 }  // namespace clipdex::engine

@@ -8,7 +8,8 @@ namespace {
 
 nlohmann::json parse_object(std::string_view text) {
   if (text.size() > kMetadataBytesMax) {
-    throw std::invalid_argument("the metadata has " + std::to_string(text.size()) + " bytes, and " + std::to_string(kMetadataBytesMax) + " are the limit");
+    throw std::invalid_argument("the metadata has " + std::to_string(text.size()) + " bytes, and " + std::to_string(kMetadataBytesMax) +
+                                " are the limit");
   }
   bool too_deep = false;
   const auto callback = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
@@ -23,7 +24,9 @@ nlohmann::json parse_object(std::string_view text) {
 
 std::string limited(const nlohmann::json& metadata) {
   std::string text = metadata.dump();
-  if (text.size() > kMetadataBytesMax) throw std::invalid_argument("the metadata would have " + std::to_string(text.size()) + " bytes, and " + std::to_string(kMetadataBytesMax) + " are the limit");
+  if (text.size() > kMetadataBytesMax)
+    throw std::invalid_argument("the metadata would have " + std::to_string(text.size()) + " bytes, and " +
+                                std::to_string(kMetadataBytesMax) + " are the limit");
   return text;
 }
 

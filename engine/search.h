@@ -37,8 +37,8 @@ struct SearchRequest {
 
 struct SearchHit {
   ImageRecord record;
-  float score = 0;             // cosine
-  std::vector<float> vector;   // with include_vector
+  float score = 0;            // cosine
+  std::vector<float> vector;  // with include_vector
 };
 
 struct SearchResult {

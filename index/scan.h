@@ -19,7 +19,8 @@ struct ScanInput {
   const Tombstones* deleted = nullptr;  // may be null
 };
 
-// Appends each query's best `limit` live rows to its list, in no order that may be relied on. queries: [n, dimension].
+// Appends to each query's list at least its best `limit` live rows and all that tie with the last of them, in no order that may be relied
+// on. queries: [n, dimension].
 void scan(const ScanInput& input, std::span<const float> queries, std::size_t n, std::size_t limit, std::vector<std::vector<Hit>>& hits);
 
 }  // namespace clipdex::index

@@ -22,7 +22,8 @@ class SealedSegment {
 
   std::span<const std::uint64_t> rows() const { return rows_; }
   // As scan().
-  void search(std::span<const float> queries, std::size_t n, std::size_t limit, const Tombstones* deleted, std::vector<std::vector<Hit>>& hits) const;
+  void search(std::span<const float> queries, std::size_t n, std::size_t limit, const Tombstones* deleted,
+              std::vector<std::vector<Hit>>& hits) const;
   std::size_t memory_bytes() const;
 
  private:

@@ -11,13 +11,15 @@ Snapshot::~Snapshot() = default;
 
 std::vector<std::vector<Hit>> Snapshot::search(std::span<const float> queries, std::size_t n, const SearchOptions& options) const {
   if (queries.size() != n * impl_->dimension) {
-    throw std::invalid_argument("the queries are " + std::to_string(queries.size()) + " numbers, and " + std::to_string(n) + " vectors of " +
-                                std::to_string(impl_->dimension) + " take " + std::to_string(n * impl_->dimension));
+    throw std::invalid_argument("the queries are " + std::to_string(queries.size()) + " numbers, and " + std::to_string(n) +
+                                " vectors of " + std::to_string(impl_->dimension) + " take " + std::to_string(n * impl_->dimension));
   }
   std::vector<std::vector<Hit>> hits(n);
   for (const auto& view : impl_->segments) view.segment->search(queries, n, options.limit, view.deleted.get(), hits);
   if (impl_->buffered > 0) {
-    scan({.vectors = impl_->buffer->vectors(), .rows = impl_->buffer->rows(impl_->buffered), .dimension = impl_->dimension,
+    scan({.vectors = impl_->buffer->vectors(),
+          .rows = impl_->buffer->rows(impl_->buffered),
+          .dimension = impl_->dimension,
           .deleted = impl_->buffer_deleted.get()},
          queries, n, options.limit, hits);
   }

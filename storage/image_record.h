@@ -14,8 +14,8 @@ struct ImageRecord {
   std::int32_t height = 0;
   std::string format;  // "jpeg", "png"
   std::uint64_t bytes = 0;
-  std::string source;            // file name or path it came from, may be empty
-  std::int64_t created_ms = 0;   // Unix time in milliseconds
+  std::string source;           // file name or path it came from, may be empty
+  std::int64_t created_ms = 0;  // Unix time in milliseconds
   std::int64_t updated_ms = 0;
   std::string metadata = "{}";  // a JSON object
 

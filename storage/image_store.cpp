@@ -21,15 +21,22 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_disk_full(const rocksdb::Status& status) {
-  return status.IsNoSpace() || status.ToString().find("No space left") != std::string::npos;
+  const std::string text = status.ToString();
+  return status.IsNoSpace() || text.find("No space left") != std::string::npos || text.find("Disk quota exceeded") != std::string::npos;
 }
 
 [[noreturn]] void fail(const fs::path& directory, const std::string& what, const rocksdb::Status& status) {
   const std::string message = what + " in " + directory.string() + ": " + status.ToString();
   if (is_disk_full(status)) throw DiskFullError("the disk is full: " + message + ". Free some space; what was stored is safe");
   if (status.IsCorruption()) throw CorruptionError(message + ". Restore the directory from a backup, or make the collection again");
-  if (status.IsIOError() && status.ToString().find("lock") != std::string::npos) throw std::runtime_error(message + ". Another process has it open: stop that one first");
   throw std::runtime_error(message);
+}
+
+// What RocksDB says when the store's own lock is taken, by this process or by another one.
+bool is_locked(const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  return status.IsIOError() &&
+         (text.find("lock hold by current process") != std::string::npos || text.find("While lock file") != std::string::npos);
 }
 
 std::string number_text(std::uint64_t number) { return std::to_string(number); }
@@ -40,6 +47,21 @@ std::uint64_t parse_number(std::string_view text) {
   if (error != std::errc() || end != text.data() + text.size()) throw CorruptionError("one of the store's counters is damaged");
   return number;
 }
+
+// What the database was at one moment, for reads that belong together.
+class View {
+ public:
+  explicit View(rocksdb::DB& db) : db_(db), snapshot_(db.GetSnapshot()) { options_.snapshot = snapshot_; }
+  ~View() { db_.ReleaseSnapshot(snapshot_); }
+  View(const View&) = delete;
+  View& operator=(const View&) = delete;
+  const rocksdb::ReadOptions& options() const { return options_; }
+
+ private:
+  rocksdb::DB& db_;
+  const rocksdb::Snapshot* snapshot_;
+  rocksdb::ReadOptions options_;
+};
 
 }  // namespace
 
@@ -54,16 +76,37 @@ struct ImageStore::Impl {
   void open(bool create) {
     rocksdb::DBOptions options = database_options();
     options.create_if_missing = create;
+    options.create_missing_column_families = create;
     options.error_if_exists = create;
+    if (!create) refuse_unknown_families(options);
     rocksdb::DB* opened = nullptr;
     const auto status = rocksdb::DB::Open(options, directory.string(), column_families(), &handles, &opened);
+    if (is_locked(status))
+      throw std::runtime_error("the store in " + directory.string() + " is open in another process: stop that one first");
     if (!status.ok()) fail(directory, "cannot open the store", status);
     db.reset(opened);
   }
 
-  std::optional<std::string> read(Family which, std::string_view key) const {
+  [[noreturn]] void refuse_version(const std::string& version) const {
+    throw std::runtime_error("the store in " + directory.string() + " has format version " + version + ", and this clipdex reads " +
+                             std::to_string(kFormatVersion) + ": use the version of clipdex that wrote it, or a newer one");
+  }
+
+  // RocksDB opens all column families or nothing, and a newer format may have more of them than are known here.
+  void refuse_unknown_families(const rocksdb::DBOptions& options) const {
+    std::vector<std::string> names;
+    const auto status = rocksdb::DB::ListColumnFamilies(options, directory.string(), &names);
+    if (!status.ok()) fail(directory, "cannot open the store", status);
+    for (const auto& name : names) {
+      const bool known = name == rocksdb::kDefaultColumnFamilyName ||
+                         std::find(std::begin(kFamilyNames), std::end(kFamilyNames), name) != std::end(kFamilyNames);
+      if (!known) refuse_version("newer than " + std::to_string(kFormatVersion));
+    }
+  }
+
+  std::optional<std::string> read(Family which, std::string_view key, const rocksdb::ReadOptions& options = {}) const {
     std::string value;
-    const auto status = db->Get(rocksdb::ReadOptions(), family(which), rocksdb::Slice(key.data(), key.size()), &value);
+    const auto status = db->Get(options, family(which), rocksdb::Slice(key.data(), key.size()), &value);
     if (status.IsNotFound()) return std::nullopt;
     if (!status.ok()) fail(directory, "cannot read", status);
     return value;
@@ -71,16 +114,14 @@ struct ImageStore::Impl {
 
   std::string required(std::string_view key) const {
     auto value = read(kSys, key);
-    if (!value) throw CorruptionError("the store in " + directory.string() + " has no \"" + std::string(key) + "\": it is damaged or not clipdex's");
+    if (!value)
+      throw CorruptionError("the store in " + directory.string() + " has no \"" + std::string(key) + "\": it is damaged or not clipdex's");
     return *value;
   }
 
   void load() {
     const auto version = parse_number(required(kFormatKey));
-    if (version != kFormatVersion) {
-      throw std::runtime_error("the store in " + directory.string() + " has format version " + std::to_string(version) + ", and this clipdex reads " +
-                               std::to_string(kFormatVersion) + ": use the version of clipdex that wrote it, or a newer one");
-    }
+    if (version != kFormatVersion) refuse_version(std::to_string(version));
     info = decode_info(required(kInfoKey));
     next_row = parse_number(required(kNextRowKey));
     count = parse_number(required(kCountKey));
@@ -88,6 +129,24 @@ struct ImageStore::Impl {
 
   std::unique_ptr<rocksdb::Iterator> iterate(Family which, const rocksdb::ReadOptions& options = {}) const {
     return std::unique_ptr<rocksdb::Iterator>(db->NewIterator(options, family(which)));
+  }
+
+  // As many entries as rows, in their order.
+  std::vector<std::optional<ImageRecord>> records(std::span<const std::uint64_t> rows, const rocksdb::ReadOptions& options) const {
+    std::vector<std::string> keys;
+    keys.reserve(rows.size());
+    for (const auto row : rows) keys.push_back(row_key(row));
+    std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+    std::vector<rocksdb::PinnableSlice> values(rows.size());
+    std::vector<rocksdb::Status> statuses(rows.size());
+    db->MultiGet(options, family(kRecords), rows.size(), slices.data(), values.data(), statuses.data());
+    std::vector<std::optional<ImageRecord>> found(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (statuses[i].IsNotFound()) continue;
+      if (!statuses[i].ok()) fail(directory, "cannot read", statuses[i]);
+      found[i] = decode_record(rows[i], values[i].ToStringView());
+    }
+    return found;
   }
 
   void erase_row(rocksdb::WriteBatch& batch, const ImageRecord& record) const {
@@ -113,8 +172,8 @@ struct ImageStore::Impl {
     std::set<std::string_view> ids;
     for (const auto& image : request.images) {
       if (image.embedding.size() != info.dimension) {
-        throw std::invalid_argument("the embedding of \"" + image.record.id + "\" has " + std::to_string(image.embedding.size()) + " numbers, and " +
-                                    std::to_string(info.dimension) + " is the dimension");
+        throw std::invalid_argument("the embedding of \"" + image.record.id + "\" has " + std::to_string(image.embedding.size()) +
+                                    " numbers, and " + std::to_string(info.dimension) + " is the dimension");
       }
       if (image.record.id.empty()) throw std::invalid_argument("an image without an id");
       if (!ids.insert(image.record.id).second) throw std::invalid_argument("the id \"" + image.record.id + "\" is given twice");
@@ -125,11 +184,8 @@ struct ImageStore::Impl {
     rocksdb::WriteOptions options;
     options.sync = true;
     auto status = db->Write(options, &batch);
-    if (!status.ok() && needs_resume) {
-      // After a full disk RocksDB refuses writes until it is told that there is room again.
-      if (db->Resume().ok()) status = db->Write(options, &batch);
-    }
-    needs_resume = !status.ok();
+    // After a full disk, be it in an earlier write or in a flush or compaction, RocksDB refuses writes until it is told to look again.
+    if (!status.ok() && db->Resume().ok()) status = db->Write(options, &batch);
     if (!status.ok()) fail(directory, "cannot write", status);
   }
 
@@ -138,8 +194,7 @@ struct ImageStore::Impl {
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   StoreInfo info;
   std::mutex write_mutex;
-  std::uint64_t next_row = 0;          // under write_mutex
-  bool needs_resume = false;           // under write_mutex
+  std::uint64_t next_row = 0;  // under write_mutex
   std::atomic<std::uint64_t> count{0};
 };
 
@@ -179,9 +234,14 @@ const StoreInfo& ImageStore::info() const { return impl_->info; }
 std::uint64_t ImageStore::count() const { return impl_->count; }
 
 std::optional<ImageRecord> ImageStore::find(std::string_view id) const {
-  const auto key = impl_->read(kIds, id);
+  // A replacement between the two reads must not look like an absence.
+  const View view(*impl_->db);
+  const auto key = impl_->read(kIds, id, view.options());
   if (!key) return std::nullopt;
-  return get(row_of_key(*key));
+  const auto row = row_of_key(*key);
+  const auto bytes = impl_->read(kRecords, *key, view.options());
+  if (!bytes) throw CorruptionError("the record of row " + std::to_string(row) + " is missing in " + impl_->directory.string());
+  return decode_record(row, *bytes);
 }
 
 std::optional<ImageRecord> ImageStore::get(std::uint64_t row) const {
@@ -191,20 +251,7 @@ std::optional<ImageRecord> ImageStore::get(std::uint64_t row) const {
 }
 
 std::vector<std::optional<ImageRecord>> ImageStore::get_many(std::span<const std::uint64_t> rows) const {
-  std::vector<std::string> keys;
-  keys.reserve(rows.size());
-  for (const auto row : rows) keys.push_back(row_key(row));
-  std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
-  std::vector<rocksdb::PinnableSlice> values(rows.size());
-  std::vector<rocksdb::Status> statuses(rows.size());
-  impl_->db->MultiGet(rocksdb::ReadOptions(), impl_->family(kRecords), rows.size(), slices.data(), values.data(), statuses.data());
-  std::vector<std::optional<ImageRecord>> records(rows.size());
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (statuses[i].IsNotFound()) continue;
-    if (!statuses[i].ok()) fail(impl_->directory, "cannot read", statuses[i]);
-    records[i] = decode_record(rows[i], values[i].ToStringView());
-  }
-  return records;
+  return impl_->records(rows, rocksdb::ReadOptions());
 }
 
 std::optional<std::uint64_t> ImageStore::row_of_content(std::string_view content_hash) const {
@@ -228,7 +275,8 @@ std::optional<std::string> ImageStore::original(std::uint64_t row) const { retur
 
 std::vector<ImageRecord> ImageStore::list(std::string_view after_id, std::size_t limit) const {
   std::vector<std::uint64_t> rows;
-  const auto iterator = impl_->iterate(kIds);
+  const View view(*impl_->db);
+  const auto iterator = impl_->iterate(kIds, view.options());
   if (after_id.empty()) {
     iterator->SeekToFirst();
   } else {
@@ -238,23 +286,31 @@ std::vector<ImageRecord> ImageStore::list(std::string_view after_id, std::size_t
   for (; iterator->Valid() && rows.size() < limit; iterator->Next()) rows.push_back(row_of_key(iterator->value().ToStringView()));
   if (!iterator->status().ok()) fail(impl_->directory, "cannot read", iterator->status());
   std::vector<ImageRecord> records;
-  // A row that was replaced since is left out: its new one comes with a later listing.
-  for (auto& record : get_many(rows)) {
-    if (record) records.push_back(std::move(*record));
+  for (auto& record : impl_->records(rows, view.options())) {
+    if (!record) throw CorruptionError("a listed image has no record in " + impl_->directory.string());
+    records.push_back(std::move(*record));
   }
   return records;
 }
 
 void ImageStore::for_each_embedding(const std::function<void(std::uint64_t row, std::span<const float> embedding)>& visit) const {
-  rocksdb::ReadOptions options;
+  const View view(*impl_->db);
+  rocksdb::ReadOptions options = view.options();
   options.readahead_size = std::size_t{2} << 20;
   options.fill_cache = false;
   const auto iterator = impl_->iterate(kVectors, options);
+  std::uint64_t visited = 0;
   for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
     const auto row = row_of_key(iterator->key().ToStringView());
     visit(row, decode_embedding(row, iterator->value().ToStringView(), impl_->info.dimension));
+    ++visited;
   }
   if (!iterator->status().ok()) fail(impl_->directory, "cannot read", iterator->status());
+  const auto count = impl_->read(kSys, kCountKey, view.options());
+  if (!count || parse_number(*count) != visited) {
+    throw CorruptionError("the store in " + impl_->directory.string() + " has " + std::to_string(visited) + " embeddings and should have " +
+                          count.value_or("a count of them") + ": restore it from a backup, or make the collection again");
+  }
 }
 
 WriteResult ImageStore::write(WriteRequest request) {
@@ -271,13 +327,14 @@ WriteResult ImageStore::write(WriteRequest request) {
     result.removed_rows.push_back(old->row);
     --count;
   };
-  for (const auto& id : request.deleted_ids) {
-    remove(id);
-    batch.Delete(impl_->family(kIds), id);
-  }
+  // First, so that a deletion or replacement in the same request has the last word.
   for (auto& record : request.changed) {
     const auto current = find(record.id);
     if (current && current->row == record.row) batch.Put(impl_->family(kRecords), row_key(record.row), encode_record(record));
+  }
+  for (const auto& id : request.deleted_ids) {
+    remove(id);
+    batch.Delete(impl_->family(kIds), id);
   }
   for (auto& image : request.images) {
     remove(image.record.id);

@@ -47,9 +47,10 @@ struct NewImage {
 
 // One request's changes. They become visible and durable together or not at all.
 struct WriteRequest {
-  std::vector<NewImage> images;            // an id that exists is replaced: new row, the old one is gone
-  std::vector<std::string> deleted_ids;    // an id that does not exist is ignored
-  std::vector<ImageRecord> changed;        // same id and row, other metadata
+  std::vector<NewImage> images;          // an id that exists is replaced: new row, the old one is gone
+  std::vector<std::string> deleted_ids;  // an id that does not exist is ignored
+  std::vector<ImageRecord>
+      changed;  // same id and row, other metadata; ignored where the id has another row, or is deleted or replaced here
 };
 
 struct WriteResult {
@@ -87,11 +88,12 @@ class ImageStore {
   std::vector<ImageRecord> list(std::string_view after_id, std::size_t limit) const;
 
   // Every live row in ascending order with its embedding of info().dimension floats, from one consistent view.
-  // Throws CorruptionError on a checksum mismatch, naming the row.
+  // Throws CorruptionError on a checksum mismatch, naming the row, and if there are more or fewer of them than count() said in that view.
   void for_each_embedding(const std::function<void(std::uint64_t row, std::span<const float> embedding)>& visit) const;
 
-  // One synced RocksDB WriteBatch: when it returns, the request survives kill -9 and power loss. Throws DiskFullError or std::runtime_error;
-  // then nothing was written. Throws std::invalid_argument for an embedding of the wrong size or an id given twice in `images`.
+  // One synced RocksDB WriteBatch: when it returns, the request survives kill -9 and power loss. Throws DiskFullError or
+  // std::runtime_error; then nothing was written. Throws std::invalid_argument for an embedding of the wrong size or an id given twice in
+  // `images`.
   WriteResult write(WriteRequest request);
 
   // Bytes on disk, approximately.

@@ -119,8 +119,11 @@ std::vector<float> decode_embedding(std::uint64_t row, std::string_view bytes, s
 }
 
 std::string encode_info(const StoreInfo& info) {
-  return nlohmann::json{{"model_fingerprint", info.model_fingerprint}, {"model_name", info.model_name}, {"dimension", info.dimension},
-                        {"settings", info.settings},                   {"created_ms", info.created_ms}}
+  return nlohmann::json{{"model_fingerprint", info.model_fingerprint},
+                        {"model_name", info.model_name},
+                        {"dimension", info.dimension},
+                        {"settings", info.settings},
+                        {"created_ms", info.created_ms}}
       .dump();
 }
 

@@ -2,7 +2,10 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
+
+#include <memory>
 
 #include "storage/key_layout.h"
 
@@ -11,19 +14,28 @@ namespace {
 
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 
+// After a full disk RocksDB would wait in the background until some 64 MiB are free, looking every five seconds and refusing Resume()
+// meanwhile. The store resumes by itself instead, with the next write, as soon as that one fits.
+class NoRecoveryInBackground : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* auto_recovery) override { *auto_recovery = false; }
+};
+
 }  // namespace
 
 rocksdb::DBOptions database_options() {
   rocksdb::DBOptions options;
-  options.create_missing_column_families = true;
   // A torn last record is what a crash leaves and is dropped; damage before it is an error, never a silent loss.
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  // A finished log that is missing or shorter than what was synced is an error too.
+  options.track_and_verify_wals_in_manifest = true;
   options.paranoid_checks = true;
   options.max_background_jobs = 2;
   options.max_total_wal_size = 64 * kMiB;
   options.max_open_files = 256;
   options.keep_log_file_num = 3;
   options.max_log_file_size = 4 * kMiB;
+  options.listeners.push_back(std::make_shared<NoRecoveryInBackground>());
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   return options;
 }

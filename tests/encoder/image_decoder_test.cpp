@@ -3,10 +3,12 @@
 #include <spng.h>
 #include <turbojpeg.h>
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <random>
@@ -28,7 +30,8 @@ Bytes picture(int width, int height) {
     for (int x = 0; x < width; ++x) {
       const bool corner = x < 16 && y < 16;
       const bool left = x < width / 2;
-      for (const int value : {corner || left ? 255 : 0, corner ? 255 : 0, corner || !left ? 255 : 0}) pixels.push_back(static_cast<std::uint8_t>(value));
+      for (const int value : {corner || left ? 255 : 0, corner ? 255 : 0, corner || !left ? 255 : 0})
+        pixels.push_back(static_cast<std::uint8_t>(value));
     }
   }
   return pixels;
@@ -55,7 +58,12 @@ struct PngOptions {
 Bytes png(const PngOptions& options, const Bytes& pixels) {
   const auto context = std::unique_ptr<spng_ctx, void (*)(spng_ctx*)>(::spng_ctx_new(SPNG_CTX_ENCODER), ::spng_ctx_free);
   ::spng_set_option(context.get(), SPNG_ENCODE_TO_BUFFER, 1);
-  spng_ihdr header{static_cast<std::uint32_t>(options.width), static_cast<std::uint32_t>(options.height), options.depth, options.color_type, 0, 0,
+  spng_ihdr header{static_cast<std::uint32_t>(options.width),
+                   static_cast<std::uint32_t>(options.height),
+                   options.depth,
+                   options.color_type,
+                   0,
+                   0,
                    options.interlace};
   REQUIRE(::spng_set_ihdr(context.get(), &header) == 0);
   if (options.color_type == SPNG_COLOR_TYPE_INDEXED) {
@@ -82,8 +90,10 @@ Bytes png(const PngOptions& options, const Bytes& pixels) {
 
 // A TIFF structure with the one tag, in either byte order.
 Bytes exif(int orientation, bool big_endian) {
-  Bytes tiff = big_endian ? Bytes{'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, static_cast<std::uint8_t>(orientation), 0, 0, 0, 0, 0, 0}
-                          : Bytes{'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, static_cast<std::uint8_t>(orientation), 0, 0, 0, 0, 0, 0, 0};
+  Bytes tiff = big_endian ? Bytes{'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, static_cast<std::uint8_t>(orientation),
+                                  0,   0,   0, 0,  0, 0}
+                          : Bytes{'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, static_cast<std::uint8_t>(orientation),
+                                  0,   0,   0,  0, 0, 0, 0};
   return tiff;
 }
 
@@ -95,6 +105,17 @@ Bytes with_exif(const Bytes& file, const Bytes& tiff) {
   out.insert(out.end(), file.begin() + 2, file.end());
   return out;
 }
+
+// Before the first segment with this marker.
+Bytes with_stray_bytes(Bytes file, std::uint8_t marker) {
+  const std::uint8_t wanted[] = {0xFF, marker};
+  const auto at = std::search(file.begin(), file.end(), std::begin(wanted), std::end(wanted));
+  REQUIRE(at != file.end());
+  file.insert(at, {1, 2, 3});
+  return file;
+}
+
+constexpr std::uint8_t kAdobeMarker[] = {0xFF, 0xEE, 0, 14, 'A', 'd', 'o', 'b', 'e'};
 
 bool is_white(const Image& image, int x, int y) {
   const auto* pixel = image.pixels.data() + (y * image.width + x) * image.channels;
@@ -202,7 +223,8 @@ TEST_CASE("EXIF orientation turns a picture upright, in JPEG and PNG and in both
 TEST_CASE("damaged EXIF is ignored") {
   const auto tiff = exif(6, true);
   for (std::size_t size = 0; size < tiff.size(); ++size) {
-    CHECK(decode_image(with_exif(jpeg(64, 48), Bytes(tiff.begin(), tiff.begin() + static_cast<std::ptrdiff_t>(size)))).pixels.size() == 64 * 48 * 3);
+    CHECK(decode_image(with_exif(jpeg(64, 48), Bytes(tiff.begin(), tiff.begin() + static_cast<std::ptrdiff_t>(size)))).pixels.size() ==
+          64 * 48 * 3);
   }
   auto far = tiff;
   far[4] = 0xFF;  // the directory lies outside
@@ -225,7 +247,8 @@ TEST_CASE("what is no picture is refused and named if it is recognised") {
 }
 
 TEST_CASE("a picture cut anywhere is refused as damaged") {
-  for (const auto& file : {jpeg(200, 150), jpeg(200, 150, TJSAMP_420, TJFLAG_PROGRESSIVE), png({.width = 200, .height = 150}, picture(200, 150))}) {
+  for (const auto& file :
+       {jpeg(200, 150), jpeg(200, 150, TJSAMP_420, TJFLAG_PROGRESSIVE), png({.width = 200, .height = 150}, picture(200, 150))}) {
     for (int tenth = 1; tenth < 10; ++tenth) {
       const auto size = file.size() * static_cast<std::size_t>(tenth) / 10;
       INFO(size << " of " << file.size() << ", first byte " << int{file[0]});
@@ -263,7 +286,8 @@ TEST_CASE("flipped bits give a picture or an error and never more") {
       for (int flips = 0; flips < 3; ++flips) damaged[random() % damaged.size()] ^= static_cast<std::uint8_t>(1U << random() % 8);
       try {
         const Image image = decode_image(damaged, {.pixels_max = 1'000'000});
-        REQUIRE(image.pixels.size() == static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.channels));
+        REQUIRE(image.pixels.size() ==
+                static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.channels));
       } catch (const ImageError&) {
         ++refused;
       }
@@ -279,13 +303,50 @@ TEST_CASE("a thumbnail is a JPEG of at most the asked size with alpha laid on wh
   CHECK(small.width == 100);
   CHECK(small.height == 50);
   CHECK(is_white(small, 50, 25));
-  const auto same = clipdex::encoder::make_thumbnail(Image{.width = 3, .height = 1, .channels = 1, .indexed = true, .format = {}, .pixels = {0, 0, 0}});
+  const auto same =
+      clipdex::encoder::make_thumbnail(Image{.width = 3, .height = 1, .channels = 1, .indexed = true, .format = {}, .pixels = {0, 0, 0}});
   CHECK(decode_image({reinterpret_cast<const std::uint8_t*>(same.data()), same.size()}).width == 3);
 }
 
 TEST_CASE("stray bytes between a JPEG's segments, as cameras leave them, do no harm") {
+  const auto file = jpeg(64, 48);
+  for (const std::uint8_t marker : {0xC0, 0xDA, 0xD9}) {  // frame, scan, end of image
+    INFO("before the marker " << int{marker});
+    CHECK(white_corner(decode_image(with_stray_bytes(file, marker))) == 0);
+  }
+}
+
+TEST_CASE("a JPEG with stray bytes is refused all the same where it is cut") {
+  for (const int flags : {0, TJFLAG_PROGRESSIVE}) {
+    const auto file = with_stray_bytes(jpeg(200, 150, TJSAMP_420, flags), 0xDA);
+    CHECK(decode_image(file).width == 200);
+    for (int tenth = 5; tenth < 10; ++tenth) {
+      const auto size = file.size() * static_cast<std::size_t>(tenth) / 10;
+      CHECK(reason_of(Bytes(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(size))) == ImageError::Reason::kCorrupt);
+    }
+    CHECK(reason_of(Bytes(file.begin(), file.end() - 2)) == ImageError::Reason::kCorrupt);
+  }
+}
+
+TEST_CASE("a JPEG of an unknown JFIF revision is read") {
   auto file = jpeg(64, 48);
-  // Before the end-of-image marker.
-  file.insert(file.end() - 2, {0, 0, 0});
+  REQUIRE(std::memcmp(file.data() + 6, "JFIF", 4) == 0);
+  file[11] = 2;
   CHECK(white_corner(decode_image(file)) == 0);
+}
+
+TEST_CASE("CMYK is read with Adobe's polarity, with and without its marker, and with subsampled inks") {
+  // Written by Pillow 13: 32 x 32, cyan ink on the left and black on the right, 4:2:0 (which TurboJPEG does not write for CMYK).
+  std::ifstream stream(std::filesystem::path(CLIPDEX_SOURCE_DIR) / "tests/data/cmyk_subsampled.jpg", std::ios::binary);
+  const Bytes file{std::istreambuf_iterator<char>(stream), {}};
+  const auto marker = std::search(file.begin(), file.end(), std::begin(kAdobeMarker), std::end(kAdobeMarker));
+  REQUIRE(marker != file.end());
+  Bytes without_marker(file.begin(), marker);
+  without_marker.insert(without_marker.end(), marker + 16, file.end());
+  for (const auto& bytes : {file, without_marker}) {
+    const Image image = decode_image(bytes);
+    const auto at = [&](int x) { return Bytes(image.pixels.begin() + (16 * 32 + x) * 3, image.pixels.begin() + (16 * 32 + x) * 3 + 3); };
+    CHECK(at(4) == Bytes{0, 255, 255});
+    CHECK(at(28) == Bytes{0, 0, 0});
+  }
 }

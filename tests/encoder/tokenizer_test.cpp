@@ -77,6 +77,51 @@ TEST_CASE("HTML references are unescaped as Python's html.unescape does") {
   CHECK(tokenizer.encode("&#128; &#xD800; &unknown;") == tokenizer.encode("€ \uFFFD &unknown;"));
 }
 
+TEST_CASE("texts at the edges of ftfy's, Python's and Unicode's rules have OpenAI's ids") {
+  // From openai/CLIP's simple_tokenizer.py with ftfy 6.3.1 and regex 2026.5.9; start and end token left out.
+  const std::vector<std::pair<std::string, Ids>> rows = {
+      {"\u00AA\u03A3", {126, 103, 139, 480}},        // a sigma is final behind an ordinal indicator,
+      {"\U0001D400\u03A3", {15889, 222, 139, 480}},  // behind a mathematical capital,
+      {"\u00AA\u03A3a", {126, 103, 139, 225, 320}},  // and not before a letter
+      {"a\u180E"
+       "b",
+       {320, 157, 254, 492, 321}},  // no white space
+      {"a\u0345"
+       "b",
+       {320, 321}},          // neither letter nor symbol once case is ignored
+      {"&EACUTE;", {4166}},  // ftfy knows names in capitals
+      {"&SZLIG;", {632}},
+      {"&#148", {728, 507}},  // without semicolon, ftfy leaves it alone and does not straighten the quote
+      {"&ampamplt", {261, 3333}},
+      {"&amp;lt;\n<&amp;amp;amp;amp;", {283, 27, 261, 6259, 282, 6259, 282}},        // markup stops ftfy from there on
+      {"\x1B[\uFF13\uFF11\uFF2D red", {736}},                                        // a terminal escape in wide characters
+      {"q\u0315\u0300\u05AE\u0300", {336, 146, 106, 136, 222, 136, 222, 136, 499}},  // marks in canonical order
+  };
+  for (const auto& [text, inner] : rows) {
+    Ids expected = {49406};
+    expected.insert(expected.end(), inner.begin(), inner.end());
+    expected.push_back(49407);
+    INFO(text);
+    CHECK(openai_tokenizer().encode(text) == expected);
+  }
+}
+
+TEST_CASE("all occurrences of a pair are merged before what they make is merged further") {
+  const TemporaryDirectory directory;
+  std::ifstream stream(kModel / "vocab.json");
+  auto vocabulary = nlohmann::json::parse(stream);
+  for (const auto* token : {"qz", "jqz", "jqzj"}) {
+    REQUIRE_FALSE(vocabulary.contains(token));
+    vocabulary[token] = vocabulary.size();
+  }
+  std::ofstream(directory.path() / "vocab.json") << vocabulary.dump();
+  // The second merge is stronger than the third one, which makes its left half.
+  std::ofstream(directory.path() / "merges.txt") << "#version: 0.2\nq z\njqz j\nj qz\n";
+  const auto ids = Tokenizer::open(directory.path()).encode("jqzjqzx");
+  const auto id = [&](const char* token) { return vocabulary[token].get<std::int32_t>(); };
+  CHECK(ids == Ids{id("<|startoftext|>"), id("jqz"), id("jqz"), id("x</w>"), id("<|endoftext|>")});
+}
+
 TEST_CASE("any bytes are accepted and give ids of the vocabulary") {
   std::mt19937 random(7);
   for (int round = 0; round < 500; ++round) {
@@ -99,6 +144,18 @@ TEST_CASE("one word of a million letters is tokenized like a short one") {
   for (const auto id : ids) most = std::max<std::size_t>(most, static_cast<std::size_t>(std::count(ids.begin(), ids.end(), id)));
   CHECK(ids.size() < letters.size());
   CHECK(most + 8 > ids.size());
+}
+
+TEST_CASE("a million combining marks are put in order like a few") {
+  // Two classes in turn are the worst case of an ordering that only swaps neighbours.
+  std::string few = "a", many = "a";
+  for (int i = 0; i < 3; ++i) few += "\u0315\u0323";
+  for (int i = 0; i < 250'000; ++i) many += "\u0315\u0323";
+  const auto expected = openai_tokenizer().encode(few);
+  const auto ids = openai_tokenizer().encode(many);
+  REQUIRE(ids.size() > 250'000);
+  CHECK(std::equal(expected.begin(), expected.begin() + 2, ids.begin()));
+  CHECK(ids[ids.size() - 2] == expected[expected.size() - 2]);
 }
 
 TEST_CASE("damaged tokenizer files are refused with their name and the reason") {

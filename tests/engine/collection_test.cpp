@@ -1,6 +1,7 @@
 #include "engine/collection.h"
 
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
@@ -36,7 +37,10 @@ struct Fixture {
     open();
     collection = engine->create_collection("pictures", {.store = store}).first;
   }
-  void open() { engine = std::make_unique<Engine>(clipdex::engine::EngineOptions{.data_directory = directory.path() / "data", .model = clipdex::tests::kModel}); }
+  void open() {
+    engine = std::make_unique<Engine>(
+        clipdex::engine::EngineOptions{.data_directory = directory.path() / "data", .model = clipdex::tests::kModel});
+  }
   void reopen() {
     collection.reset();
     engine.reset();
@@ -142,8 +146,9 @@ TEST_CASE("bad pictures fail alone and say why") {
       {.id = "last", .bytes = gallery_file("tomato.png")},
   };
   const auto results = fixture.collection->ingest(items);
-  const std::vector<std::string> codes = {"", "unsupported_image", "unsupported_image", "corrupt_image", "invalid_id", "invalid_id", "invalid_id", "invalid_id",
-                                          "invalid_metadata", "invalid_metadata", "invalid_metadata", "duplicate_id", "", ""};
+  const std::vector<std::string> codes = {
+      "",           "unsupported_image", "unsupported_image", "corrupt_image",    "invalid_id",   "invalid_id", "invalid_id",
+      "invalid_id", "invalid_metadata",  "invalid_metadata",  "invalid_metadata", "duplicate_id", "",           ""};
   for (std::size_t i = 0; i < items.size(); ++i) {
     INFO(i << " " << results[i].error);
     CHECK(results[i].error_code == codes[i]);
@@ -212,6 +217,32 @@ TEST_CASE("listing goes page by page in order of ids") {
   CHECK(page.next_after_id.empty());
 }
 
+TEST_CASE("a picture is never missing while it is replaced") {
+  Fixture fixture;
+  const std::vector<IngestItem> versions = {item("x", "cat.png"), item("x", "rocket.png")};
+  fixture.ingest(versions[0]);
+  // With copies under other ids the replacing needs no encoding, and so is quick.
+  fixture.ingest(item("copy of the cat", "cat.png"));
+  fixture.ingest(item("copy of the rocket", "rocket.png"));
+  std::atomic<bool> done = false;
+  std::atomic<int> missing = 0, reads = 0;
+  std::jthread reader([&] {
+    for (; !done; ++reads) {
+      if (!fixture.collection->get("x") || !fixture.collection->content("x", ContentSize::kThumbnail)) ++missing;
+      if (fixture.collection->list("", 10).images.size() != 3) ++missing;
+      try {
+        fixture.collection->search({.query = clipdex::engine::IdQuery{"x"}});
+      } catch (const clipdex::engine::UnknownImageError&) {
+        ++missing;
+      }
+    }
+  });
+  for (std::size_t i = 1; i < 60 || reads < 10; ++i) fixture.ingest(versions[i % 2]);
+  done = true;
+  reader.join();
+  CHECK(missing == 0);
+}
+
 TEST_CASE("requests that fight for the same ids end with store and index equal, while searches go on") {
   Fixture fixture;
   const std::vector<std::string> pictures = {gallery_file("cat.png"), gallery_file("rocket.png"), gallery_file("tomato.png")};
@@ -221,7 +252,8 @@ TEST_CASE("requests that fight for the same ids end with store and index equal, 
       threads.emplace_back([&, t] {
         for (int round = 0; round < 15; ++round) {
           std::vector<IngestItem> items;
-          for (int id = 0; id < 6; ++id) items.push_back({.id = std::to_string(id), .bytes = pictures[(t + static_cast<std::size_t>(id + round)) % 3]});
+          for (int id = 0; id < 6; ++id)
+            items.push_back({.id = std::to_string(id), .bytes = pictures[(t + static_cast<std::size_t>(id + round)) % 3]});
           fixture.collection->ingest(items);
           fixture.collection->remove(std::to_string(round % 6));
         }

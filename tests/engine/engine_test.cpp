@@ -1,12 +1,12 @@
 #include "engine/engine.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <thread>
-
-#include <unistd.h>
 
 #include "tests/gallery.h"
 #include "tests/temporary_directory.h"
@@ -23,7 +23,9 @@ using clipdex::engine::IngestItem;
 using clipdex::tests::gallery_file;
 using clipdex::tests::TemporaryDirectory;
 
-EngineOptions options(const TemporaryDirectory& directory) { return {.data_directory = directory.path() / "data", .model = clipdex::tests::kModel}; }
+EngineOptions options(const TemporaryDirectory& directory) {
+  return {.data_directory = directory.path() / "data", .model = clipdex::tests::kModel};
+}
 
 void ingest(clipdex::engine::Collection& collection, const std::string& picture) {
   const IngestItem item{.id = picture, .bytes = gallery_file(picture)};
@@ -67,7 +69,8 @@ TEST_CASE("names that could leave the directory or confuse a shell are refused")
 TEST_CASE("a data directory belongs to one process at a time") {
   const TemporaryDirectory directory;
   auto first = std::make_unique<Engine>(options(directory));
-  CHECK_THROWS_MATCHES(Engine(options(directory)), ConflictError, MessageMatches(ContainsSubstring("in use by clipdex process " + std::to_string(::getpid()))));
+  CHECK_THROWS_MATCHES(Engine(options(directory)), ConflictError,
+                       MessageMatches(ContainsSubstring("in use by clipdex process " + std::to_string(::getpid()))));
   first.reset();
   CHECK_NOTHROW(Engine(options(directory)));
 }
@@ -92,7 +95,8 @@ TEST_CASE("a collection of another model is refused with the remedy, and the oth
     Engine engine(foreign);
     REQUIRE(engine.unusable_collections().size() == 1);
     CHECK(engine.unusable_collections()[0].name == "mine");
-    CHECK_THROWS_MATCHES(engine.collection("mine"), ConflictError, MessageMatches(ContainsSubstring("emoji-clip") && ContainsSubstring("--model")));
+    CHECK_THROWS_MATCHES(engine.collection("mine"), ConflictError,
+                         MessageMatches(ContainsSubstring("emoji-clip") && ContainsSubstring("--model")));
     CHECK_THROWS_AS(engine.create_collection("mine", {}), ConflictError);
     CHECK(engine.create_collection("theirs", {}).second);
   }
@@ -134,6 +138,63 @@ TEST_CASE("a collection can be dropped while it is searched") {
   CHECK(searches == 100);
   CHECK(engine.collection("c")->statistics().images == 0);
   CHECK(fs::is_empty(directory.path() / "data/.trash"));
+}
+
+TEST_CASE("a dropped collection's last requests do not reach into a new one of its name") {
+  const TemporaryDirectory directory;
+  {
+    Engine engine(options(directory));
+    engine.create_collection("c", {});
+    std::atomic<int> rounds = 0;
+    std::jthread writer([&, collection = engine.collection("c")]() mutable {
+      for (int i = 0; i < 8; ++i, ++rounds) {
+        ingest(*collection, i % 2 == 0 ? "cat.png" : "rocket.png");
+        collection->remove("cat.png");
+      }
+      collection.reset();
+    });
+    while (rounds < 2) std::this_thread::yield();
+    CHECK(engine.drop_collection("c"));
+    CHECK(rounds == 8);
+    CHECK(engine.create_collection("c", {}).second);
+    CHECK(engine.collection("c")->statistics().images == 0);
+    ingest(*engine.collection("c"), "tomato.png");
+  }
+  Engine engine(options(directory));
+  REQUIRE(engine.collection("c")->statistics().images == 1);
+  CHECK(engine.collection("c")->get("tomato.png"));
+}
+
+TEST_CASE("a collection that somebody holds on to is not dropped behind his back") {
+  const TemporaryDirectory directory;
+  auto impatient = options(directory);
+  impatient.drop_wait = std::chrono::milliseconds(1);
+  Engine engine(impatient);
+  auto held = engine.create_collection("c", {}).first;
+  CHECK_THROWS_MATCHES(engine.drop_collection("c"), ConflictError, MessageMatches(ContainsSubstring("busy")));
+  CHECK(engine.collection("c") == held);
+  held.reset();
+  CHECK(engine.drop_collection("c"));
+  CHECK(engine.collection("c") == nullptr);
+}
+
+TEST_CASE("of several that make the same collection at once, one makes it and all get it") {
+  const TemporaryDirectory directory;
+  Engine engine(options(directory));
+  std::atomic<int> made = 0, got = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        const auto [collection, is_new] = engine.create_collection("c", {});
+        made += is_new ? 1 : 0;
+        got += collection != nullptr ? 1 : 0;
+      });
+    }
+  }
+  CHECK(made == 1);
+  CHECK(got == 4);
+  CHECK(engine.collections().size() == 1);
 }
 
 TEST_CASE("what an interrupted creation left behind is cleaned away") {

@@ -6,6 +6,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <random>
 #include <thread>
@@ -141,6 +142,43 @@ TEST_CASE("equal scores come in order of rows, and weak ones can be cut off") {
   CHECK(hits[1].row == 3);
   CHECK(index.snapshot()->search(query, 1, {.min_score = 0.5F}).at(0).size() == 2);
   CHECK(index.snapshot()->search(query, 1, {.limit = 1}).at(0).size() == 1);
+}
+
+TEST_CASE("pages of equal scores neither repeat nor lose a row") {
+  const auto seed = GENERATE(1U, 2U, 3U);
+  std::mt19937 random(seed);
+  // FAISS keeps up to 100 hits in another way than more of them: small segments and large ones.
+  VectorIndex index({.dimension = 3, .seal_rows = GENERATE(std::size_t{64}, std::size_t{250}, std::size_t{1000})});
+  std::map<std::uint64_t, Vector> live;
+  Rows removed;
+  for (std::uint64_t row = 0; row < 400; ++row) {
+    // Few different vectors with small whole numbers: many scores are equal, exactly.
+    const Vector vector{static_cast<float>(random() % 3), static_cast<float>(random() % 2), static_cast<float>(random() % 2)};
+    index.apply(Rows{row}, vector, {});
+    if (random() % 5 == 0) {
+      removed.push_back(row);
+    } else {
+      live[row] = vector;
+    }
+  }
+  index.apply({}, {}, removed);
+  const Vector query{1, 2, -1};
+  const auto expected = brute_force(live, query, 1000);
+  for (std::size_t limit = 1; limit <= 330; ++limit) {
+    const auto hits = index.snapshot()->search(query, 1, {.limit = limit}).at(0);
+    REQUIRE(hits.size() == std::min(limit, expected.size()));
+    for (std::size_t i = 0; i < hits.size(); ++i) REQUIRE(hits[i].row == expected[i].row);
+  }
+}
+
+TEST_CASE("a vector or a query that is not a number is never an answer") {
+  VectorIndex index({.dimension = 2, .seal_rows = 2});
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  index.apply(Rows{0, 1, 2}, Vector{nan, 1, 1, 0, nan, nan}, {});
+  const auto hits = index.snapshot()->search(Vector{1, 0}, 1, {}).at(0);
+  REQUIRE(hits.size() == 1);
+  CHECK(hits[0].row == 1);
+  CHECK(index.snapshot()->search(Vector{nan, 0}, 1, {}).at(0).empty());
 }
 
 TEST_CASE("impossible input to an index is refused and changes nothing") {

@@ -1,45 +1,20 @@
 #include "storage/image_store.h"
 
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
-#include <catch2/matchers/catch_matchers_exception.hpp>
-#include <catch2/matchers/catch_matchers_string.hpp>
-#include <fstream>
-#include <map>
-#include <random>
 #include <thread>
 
+#include "tests/storage/sample_store.h"
 #include "tests/temporary_directory.h"
 
 namespace {
 
 namespace fs = std::filesystem;
-using clipdex::storage::CorruptionError;
 using clipdex::storage::ImageStore;
-using clipdex::storage::NewImage;
-using clipdex::storage::StoreInfo;
-using clipdex::storage::WriteRequest;
+using clipdex::tests::filled;
+using clipdex::tests::image;
+using clipdex::tests::kInfo;
 using clipdex::tests::TemporaryDirectory;
-
-const StoreInfo kInfo{.model_fingerprint = "f00d", .model_name = "tiny", .dimension = 3, .settings = R"({"store":"thumbnail"})", .created_ms = 17};
-
-NewImage image(const std::string& id, const std::string& content, float first = 1) {
-  NewImage made;
-  made.record = {.id = id, .content_hash = content + std::string(32 - content.size(), '0'), .width = 4, .height = 5, .format = "png", .bytes = 6,
-                 .source = "a/" + id, .created_ms = 7, .updated_ms = 8, .metadata = R"({"k":"v"})"};
-  made.embedding = {first, 2, 3};
-  made.thumbnail = "thumbnail of " + id + std::string(2000, 't');
-  return made;
-}
-
-std::unique_ptr<ImageStore> filled(const fs::path& directory) {
-  auto store = ImageStore::create(directory, kInfo);
-  store->write({.images = {image("a", "1"), image("b", "2"), image("c", "1")}});
-  return store;
-}
 
 }  // namespace
 
@@ -147,42 +122,6 @@ TEST_CASE("impossible requests are refused whole") {
   CHECK(!store->find("ok"));
 }
 
-TEST_CASE("a missing, a damaged, a foreign and an open store are told apart") {
-  const TemporaryDirectory directory;
-  const auto path = directory.path() / "store";
-  using Catch::Matchers::ContainsSubstring;
-  using Catch::Matchers::MessageMatches;
-  CHECK_THROWS_MATCHES(ImageStore::open(path), std::runtime_error, MessageMatches(ContainsSubstring("there is no store")));
-  auto store = filled(path);
-  CHECK_THROWS_MATCHES(ImageStore::open(path), std::runtime_error, MessageMatches(ContainsSubstring("Another process")));
-  CHECK_THROWS_AS(ImageStore::create(path, kInfo), std::runtime_error);
-  store.reset();
-  std::ofstream(path / "CURRENT") << "nonsense";
-  CHECK_THROWS_AS(ImageStore::open(path), std::runtime_error);
-}
-
-TEST_CASE("a damaged table is an error and never another answer") {
-  const TemporaryDirectory directory;
-  const auto path = directory.path() / "store";
-  filled(path);
-  ImageStore::open(path);  // recovery moves the log into tables
-  bool damaged = false;
-  for (const auto& entry : fs::directory_iterator(path)) {
-    if (entry.path().extension() != ".sst") continue;
-    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(20);
-    file.put('\x7F');
-    damaged = true;
-  }
-  REQUIRE(damaged);
-  const auto everything = [&] {
-    const auto store = ImageStore::open(path);
-    store->for_each_embedding([](std::uint64_t, std::span<const float> embedding) { REQUIRE(embedding[1] == 2); });
-    for (const auto* id : {"a", "b", "c"}) REQUIRE(store->find(id)->source == std::string("a/") + id);
-  };
-  CHECK_THROWS_AS(everything(), CorruptionError);
-}
-
 TEST_CASE("writers from several threads are serialised") {
   const TemporaryDirectory directory;
   const auto store = ImageStore::create(directory.path() / "store", kInfo);
@@ -200,37 +139,47 @@ TEST_CASE("writers from several threads are serialised") {
   CHECK(rows == 10);
 }
 
-TEST_CASE("what was acknowledged before kill -9 is there, whole, after it") {
+TEST_CASE("a deletion or a replacement outranks new metadata in the same request") {
+  const TemporaryDirectory directory;
+  const auto store = filled(directory.path() / "store");
+  auto a = *store->find("a"), b = *store->find("b");
+  a.metadata = b.metadata = R"({"new":1})";
+  store->write({.images = {image("b", "6")}, .deleted_ids = {"a"}, .changed = {a, b}});
+  CHECK(!store->find("a"));
+  CHECK(!store->get(a.row));
+  CHECK(!store->get(b.row));
+  CHECK(store->find("b")->metadata == image("b", "6").record.metadata);
+  CHECK(store->count() == 2);
+}
+
+TEST_CASE("a reader never misses an image while it is replaced") {
+  const TemporaryDirectory directory;
+  const auto store = filled(directory.path() / "store");
+  std::atomic<bool> done = false;
+  std::atomic<int> missed = 0, reads = 0;
+  {
+    std::vector<std::jthread> readers;
+    for (int i = 0; i < 2; ++i) {
+      readers.emplace_back([&] {
+        while (!done) {
+          if (!store->find("b")) ++missed;
+          if (store->list("", 10).size() != 3) ++missed;
+          ++reads;
+        }
+      });
+    }
+    for (int i = 0; i < 200 || reads < 10; ++i) store->write({.images = {image("b", std::to_string(i % 7))}});
+    done = true;
+  }
+  CHECK(missed == 0);
+}
+
+TEST_CASE("pictures of megabytes come back as they were") {
   const TemporaryDirectory directory;
   const auto path = directory.path() / "store";
-  ImageStore::create(path, kInfo);
-  std::mt19937 random(3);
-  std::uint64_t acknowledged = 0;
-  for (int round = 0; round < 5; ++round) {
-    int journal[2];
-    REQUIRE(::pipe(journal) == 0);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      const auto store = ImageStore::open(path);
-      for (std::uint64_t n = acknowledged;; ++n) {
-        // Two images a request: they must share their fate.
-        store->write({.images = {image("x" + std::to_string(n), "1"), image("y" + std::to_string(n), "2")}});
-        if (::write(journal[1], &n, sizeof n) != sizeof n) ::_exit(1);
-      }
-    }
-    ::close(journal[1]);
-    const auto wanted = 5 + random() % 40;
-    for (std::uint64_t n = 0, read = 0; read < wanted && ::read(journal[0], &n, sizeof n) == sizeof n; ++read) acknowledged = n + 1;
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
-    for (std::uint64_t n = 0; ::read(journal[0], &n, sizeof n) == sizeof n;) acknowledged = n + 1;
-    ::close(journal[0]);
-    const auto store = ImageStore::open(path);
-    for (std::uint64_t n = 0; n < acknowledged; ++n) REQUIRE(store->find("x" + std::to_string(n)));
-    const auto records = store->list("", 1'000'000);
-    CHECK(records.size() == store->count());
-    CHECK(records.size() % 2 == 0);
-    for (const auto& record : records) REQUIRE((store->embedding(record.row) && store->thumbnail(record.row)));
-    acknowledged = store->count() / 2;
-  }
+  auto big = image("big", "9");
+  big.original.resize(5'000'000);
+  for (std::size_t i = 0; i < big.original.size(); ++i) big.original[i] = static_cast<char>(i * i >> 7);
+  const auto row = ImageStore::create(path, kInfo)->write({.images = {big}}).rows.at(0);
+  CHECK(ImageStore::open(path)->original(row) == big.original);
 }
