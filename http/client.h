@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/collection.h"
+#include "engine/engine.h"
 
 namespace clipdex::http {
 
@@ -39,6 +39,8 @@ class Client {
   void create_collection(std::string_view name, const engine::CollectionSettings& settings);
   bool drop_collection(std::string_view name);
   std::vector<engine::CollectionStatistics> collections();
+  // Those that are there and could not be opened, with the reasons.
+  std::vector<engine::UnusableCollection> unusable_collections();
   std::optional<engine::CollectionStatistics> collection(std::string_view name);
 
   std::vector<engine::IngestResult> ingest(std::string_view collection, std::span<const engine::IngestItem> items);

@@ -1,0 +1,85 @@
+#include "cli/command.h"
+
+#include <poll.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <exception>
+#include <iostream>
+#include <stdexcept>
+
+#include "engine/errors.h"
+#include "http/client.h"
+
+namespace clipdex::cli {
+namespace {
+
+int report(int code, const std::string& message) {
+  std::cerr << "clipdex: " << message << '\n';
+  return code;
+}
+
+// Whoever reads our output has gone away, as "head" does.
+bool reader_is_gone() {
+  pollfd out{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+  return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
+int exit_code_of(const std::exception_ptr& exception) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const http::ClientError& error) {
+    // The server found fault with what the user asked for.
+    const bool wrong_use = error.code() == "invalid_value" || error.code() == "malformed_request";
+    return report(wrong_use ? kWrongUse : kFailure, error.what());
+  } catch (const std::invalid_argument& error) {
+    return report(kWrongUse, error.what());
+  } catch (const std::exception& error) {
+    return report(kFailure, error.what());
+  }
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  // A server that hangs up is an error to report, not the end of this process.
+  std::signal(SIGPIPE, SIG_IGN);
+  // stdout is for results; logs and progress go to stderr.
+  spdlog::set_default_logger(spdlog::stderr_color_mt("clipdex"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc);
+  spdlog::set_level(spdlog::level::warn);
+
+  CLI::App program("clipdex: search pictures by what is in them", "clipdex");
+  program.require_subcommand(1);
+  program.footer("Each command has --help with examples. Exit codes: 0 success, 1 failure, 2 wrong use, 3 some inputs failed.");
+  Action action;
+  add_serve_command(program, action);
+  add_ingest_command(program, action);
+  add_search_command(program, action);
+  add_list_command(program, action);
+  add_delete_command(program, action);
+  add_stats_command(program, action);
+  add_collection_command(program, action);
+  add_embed_command(program, action);
+  add_model_command(program, action);
+  add_version_command(program, action);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return program.exit(error) == 0 ? kSuccess : kWrongUse;
+  }
+  try {
+    const int code = action();
+    std::cout.flush();
+    if (std::cout.good()) return code;
+    return reader_is_gone() ? kFailure : report(kFailure, "the output cannot be written: is the disk full?");
+  } catch (...) {
+    std::cout.flush();
+    return exit_code_of(std::current_exception());
+  }
+}
+
+}  // namespace clipdex::cli

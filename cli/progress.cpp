@@ -1,0 +1,80 @@
+#include "cli/progress.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <utility>
+
+namespace clipdex::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds kTerminalInterval{100};
+constexpr std::chrono::seconds kPlainInterval{10};
+constexpr std::size_t kBarColumns = 30;
+
+std::string duration(double seconds) {
+  const auto whole = static_cast<long>(seconds + 0.5);
+  char text[32];
+  if (whole < 60) {
+    std::snprintf(text, sizeof text, "%ld s", whole);
+  } else if (whole < 3600) {
+    std::snprintf(text, sizeof text, "%ld min %02ld s", whole / 60, whole % 60);
+  } else {
+    std::snprintf(text, sizeof text, "%ld h %02ld min", whole / 3600, whole / 60 % 60);
+  }
+  return text;
+}
+
+}  // namespace
+
+Progress::Progress(std::string what, std::size_t total)
+    : what_(std::move(what)), total_(total), terminal_(::isatty(STDERR_FILENO) == 1), start_(Clock::now()), last_(start_) {
+  if (terminal_) draw();
+}
+
+Progress::~Progress() { erase(); }
+
+double Progress::seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+void Progress::advance(std::size_t by) {
+  done_ += by;
+  const auto now = Clock::now();
+  if (now - last_ < (terminal_ ? Clock::duration(kTerminalInterval) : Clock::duration(kPlainInterval))) return;
+  last_ = now;
+  draw();
+}
+
+void Progress::message(const std::string& text) {
+  erase();
+  std::fprintf(stderr, "%s\n", text.c_str());
+  if (terminal_) draw();
+}
+
+void Progress::erase() {
+  if (drawn_) std::fputs("\r\033[K", stderr);
+  drawn_ = false;
+}
+
+void Progress::draw() {
+  const double elapsed = seconds();
+  const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
+  std::string line = what_ + " " + std::to_string(done_) + "/" + std::to_string(total_);
+  if (terminal_ && total_ > 0) {
+    const std::size_t filled = kBarColumns * done_ / total_;
+    line += " [" + std::string(filled, '#') + std::string(kBarColumns - filled, '-') + "]";
+  }
+  char speed[64];
+  std::snprintf(speed, sizeof speed, " %.1f/s", rate);
+  line += speed;
+  if (rate > 0 && done_ < total_) line += ", " + duration(static_cast<double>(total_ - done_) / rate) + " left";
+  if (!terminal_) {
+    std::fprintf(stderr, "%s\n", line.c_str());
+    return;
+  }
+  std::fprintf(stderr, "\r\033[K%s", line.c_str());
+  std::fflush(stderr);
+  drawn_ = true;
+}
+
+}  // namespace clipdex::cli

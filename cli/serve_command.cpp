@@ -1,0 +1,87 @@
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <thread>
+
+#include "cli/command.h"
+#include "cli/model_location.h"
+#include "cli/stop_signal.h"
+#include "engine/engine.h"
+#include "http/server.h"
+
+namespace clipdex::cli {
+namespace {
+
+struct ServeOptions {
+  std::string data = "clipdex-data", model, log_level = "info";
+  http::ServerOptions server;
+  engine::ImageLimits limits;
+  int encoder_threads = 0;
+  int idle_seconds = 30;
+};
+
+void say(const std::string& text) { std::fprintf(stderr, "clipdex: %s\n", text.c_str()); }
+
+void introduce(const engine::Engine& engine, const ServeOptions& options, double seconds) {
+  const auto& model = engine.encoder().info();
+  char line[256];
+  std::snprintf(line, sizeof line, "model %s (%s, %.1f M parameters, %zu dimensions)", model.name.c_str(), model.architecture.c_str(),
+                static_cast<double>(model.parameters) / 1e6, engine.encoder().dimension());
+  say(line);
+  const auto collections = engine.collections();
+  say("data directory " + options.data + ", " + std::to_string(collections.size()) + (collections.size() == 1 ? " collection" : " collections"));
+  for (const auto& collection : collections) say("  " + collection->name() + ": " + std::to_string(collection->statistics().images) + " images");
+  for (const auto& bad : engine.unusable_collections()) say("  " + bad.name + " cannot be used: " + bad.reason);
+  std::snprintf(line, sizeof line, "ready in %.1f s", seconds);
+  say(line);
+}
+
+int serve(ServeOptions options) {
+  const auto start = std::chrono::steady_clock::now();
+  spdlog::set_level(spdlog::level::from_str(options.log_level));
+  options.server.idle_timeout = std::chrono::seconds(options.idle_seconds);
+  if (options.limits.bytes_max > options.server.body_bytes_max) options.limits.bytes_max = options.server.body_bytes_max;
+  const StopSignal stop;
+  http::Server server(options.server);
+  engine::Engine engine({.data_directory = options.data,
+                         .model = options.model.empty() ? default_model() : std::filesystem::path(options.model),
+                         .limits = options.limits,
+                         .encoder = {.threads = options.encoder_threads}});
+  introduce(engine, options, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  say("open " + server.url() + " in a browser; Ctrl-C ends");
+  std::jthread waiter([&] {
+    stop.wait();
+    server.stop();
+  });
+  server.run(engine);
+  if (stop.requested()) say("stopped: requests under way were answered");
+  stop.release();
+  waiter.join();
+  return stop.requested() ? kSuccess : kFailure;
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand("serve", "Serve the REST interface and the page");
+  auto options = std::make_shared<ServeOptions>();
+  command->add_option("--data", options->data, "Data directory; made if it is missing")->envname("CLIPDEX_DATA")->capture_default_str();
+  command->add_option("--model", options->model, "Model directory, Hugging Face or open_clip (default: the built-in model)");
+  command->add_option("--host", options->server.host, "Address to listen on")->capture_default_str();
+  command->add_option("--port", options->server.port, "Port to listen on; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
+  command->add_option("--max-body", options->server.body_bytes_max, "Largest request body, such as 64MiB")->transform(CLI::AsSizeValue(false))->capture_default_str();
+  command->add_option("--max-pixels", options->limits.pixels_max, "Largest picture in pixels")->capture_default_str();
+  command->add_option("--connections", options->server.threads, "Connections served at once (default 64)")->check(CLI::Range(1, 10000));
+  command->add_option("--idle-timeout", options->idle_seconds, "Seconds until an idle connection is closed")->check(CLI::Range(1, 3600))->capture_default_str();
+  command->add_option("--encoder-threads", options->encoder_threads, "Threads of the encoder (default: one a core)")->check(CLI::Range(1, 1024));
+  command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error or off; a request is one line at info")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+  command->footer("Examples:\n  clipdex serve\n  clipdex serve --data /srv/pictures --model ~/models/clip-vit-base-patch32 --port 9000");
+  command->callback([options, &action] { action = [options] { return serve(*options); }; });
+}
+
+}  // namespace clipdex::cli

@@ -1,0 +1,20 @@
+// Ctrl-C and SIGTERM as a request to end in order.
+#pragma once
+
+namespace clipdex::cli {
+
+// One at a time in a process. The first signal is a request, a second one ends the process at once (exit code 130).
+class StopSignal {
+ public:
+  StopSignal();
+  ~StopSignal();
+  StopSignal(const StopSignal&) = delete;
+  StopSignal& operator=(const StopSignal&) = delete;
+
+  bool requested() const;
+  // Until a signal comes, or release() is called from any thread.
+  void wait() const;
+  void release() const;
+};
+
+}  // namespace clipdex::cli

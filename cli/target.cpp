@@ -1,0 +1,119 @@
+#include "cli/target.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <stdexcept>
+
+#include "cli/model_location.h"
+#include "engine/engine.h"
+#include "http/client.h"
+
+namespace clipdex::cli {
+namespace {
+
+constexpr const char* kDefaultServer = "http://127.0.0.1:8080";
+
+class ServerTarget : public Target {
+ public:
+  explicit ServerTarget(const std::string& url) : client_(url) {}
+
+  void ensure_collection(const std::string& name) override {
+    if (!client_.collection(name)) client_.create_collection(name, {});
+  }
+  void create_collection(const std::string& name, const engine::CollectionSettings& settings) override { client_.create_collection(name, settings); }
+  bool drop_collection(const std::string& name) override { return client_.drop_collection(name); }
+  std::vector<engine::CollectionStatistics> collections() override { return client_.collections(); }
+  std::optional<engine::CollectionStatistics> collection(const std::string& name) override { return client_.collection(name); }
+  std::vector<engine::IngestResult> ingest(const std::string& collection, std::span<const engine::IngestItem> items) override {
+    return client_.ingest(collection, items);
+  }
+  engine::SearchResult search(const std::string& collection, const engine::SearchRequest& request) override { return client_.search(collection, request); }
+  engine::ImagePage list(const std::string& collection, std::string_view after_id, std::size_t limit) override {
+    return client_.list(collection, after_id, limit);
+  }
+  bool remove(const std::string& collection, const std::string& id) override { return client_.remove(collection, id); }
+  std::vector<engine::UnusableCollection> unusable_collections() override { return client_.unusable_collections(); }
+  std::size_t ingest_bytes_max() override {
+    // Pictures travel in base64, four bytes for three; the rest is for the JSON around them.
+    const std::size_t body = client_.body_bytes_max();
+    return (body - body / 32) / 4 * 3;
+  }
+
+ private:
+  http::Client client_;
+};
+
+class LocalTarget : public Target {
+ public:
+  explicit LocalTarget(const engine::EngineOptions& options) : engine_(options) {}
+
+  void ensure_collection(const std::string& name) override {
+    if (!engine_.collection(name)) engine_.create_collection(name, {});
+  }
+  void create_collection(const std::string& name, const engine::CollectionSettings& settings) override { engine_.create_collection(name, settings); }
+  bool drop_collection(const std::string& name) override { return engine_.drop_collection(name); }
+  std::vector<engine::CollectionStatistics> collections() override {
+    std::vector<engine::CollectionStatistics> all;
+    for (const auto& collection : engine_.collections()) all.push_back(collection->statistics());
+    return all;
+  }
+  std::optional<engine::CollectionStatistics> collection(const std::string& name) override {
+    const auto found = engine_.collection(name);
+    if (!found) return std::nullopt;
+    return found->statistics();
+  }
+  std::vector<engine::IngestResult> ingest(const std::string& collection, std::span<const engine::IngestItem> items) override {
+    return required(collection).ingest(items);
+  }
+  engine::SearchResult search(const std::string& collection, const engine::SearchRequest& request) override { return required(collection).search(request); }
+  engine::ImagePage list(const std::string& collection, std::string_view after_id, std::size_t limit) override {
+    return required(collection).list(after_id, limit);
+  }
+  bool remove(const std::string& collection, const std::string& id) override { return required(collection).remove(id); }
+  std::vector<engine::UnusableCollection> unusable_collections() override { return engine_.unusable_collections(); }
+  std::size_t ingest_bytes_max() override { return std::size_t{128} << 20; }
+
+ private:
+  engine::Collection& required(const std::string& name) {
+    const auto found = engine_.collection(name);
+    if (!found) throw std::runtime_error("there is no collection \"" + name + "\": \"clipdex ingest\" makes it, and \"clipdex collection list\" shows which there are");
+    return *found;  // the engine holds it; this process drops nothing while it uses it
+  }
+
+  engine::Engine engine_;
+};
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace
+
+void add_target_options(CLI::App& command, TargetOptions& options, bool with_collection) {
+  command.add_option("--server", options.server,
+                     "Address of a running clipdex (default: CLIPDEX_SERVER, else " + std::string(kDefaultServer) + ")");
+  command.add_option("--data", options.data, "Data directory of this machine, instead of a server (default: CLIPDEX_DATA)");
+  command.add_option("--model", options.model, "With --data: the model's directory (default: the built-in model)");
+  if (with_collection) command.add_option("-c,--collection", options.collection, "Collection")->capture_default_str();
+}
+
+std::unique_ptr<Target> open_target(const TargetOptions& options) {
+  std::string server = options.server, data = options.data;
+  if (!server.empty() && !data.empty()) throw std::invalid_argument("--server and --data exclude each other: name one of them");
+  if (server.empty() && data.empty()) {
+    server = environment("CLIPDEX_SERVER");
+    data = environment("CLIPDEX_DATA");
+    if (!server.empty() && !data.empty()) {
+      throw std::invalid_argument("CLIPDEX_SERVER and CLIPDEX_DATA are both set: unset one of them, or name --server or --data");
+    }
+  }
+  if (!data.empty()) {
+    return std::make_unique<LocalTarget>(
+        engine::EngineOptions{.data_directory = data, .model = options.model.empty() ? default_model() : std::filesystem::path(options.model)});
+  }
+  if (!options.model.empty()) throw std::invalid_argument("--model goes with --data: a server has its model already");
+  return std::make_unique<ServerTarget>(server.empty() ? kDefaultServer : server);
+}
+
+}  // namespace clipdex::cli

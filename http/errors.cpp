@@ -1,0 +1,58 @@
+#include "http/errors.h"
+
+#include <spdlog/spdlog.h>
+
+#include <new>
+
+#include "engine/errors.h"
+
+namespace clipdex::http {
+namespace {
+
+ErrorAnswer image_answer(const engine::ImageError& error) {
+  switch (error.reason()) {
+    case engine::ImageError::Reason::kTooLarge: return {413, "image_too_large", error.what(), nullptr};
+    case engine::ImageError::Reason::kUnsupported: return {415, "unsupported_image", error.what(), nullptr};
+    case engine::ImageError::Reason::kCorrupt: return {422, "corrupt_image", error.what(), nullptr};
+  }
+  return {422, "corrupt_image", error.what(), nullptr};
+}
+
+}  // namespace
+
+HttpError malformed(const std::string& message) { return {400, "malformed_request", message}; }
+HttpError invalid_value(const std::string& message) { return {422, "invalid_value", message}; }
+
+ErrorAnswer answer_for(std::exception_ptr exception, const std::string& request_id) {
+  try {
+    std::rethrow_exception(exception);
+  } catch (const HttpError& error) {
+    return {error.status(), error.code(), error.what(), error.details()};
+  } catch (const engine::ImageError& error) {
+    return image_answer(error);
+  } catch (const engine::UnknownImageError& error) {
+    return {404, "image_not_found", error.what(), nullptr};
+  } catch (const engine::ConflictError& error) {
+    return {409, "conflict", error.what(), nullptr};
+  } catch (const engine::DiskFullError& error) {
+    spdlog::error("{}: {}", request_id, error.what());
+    return {507, "disk_full", "the server's disk is full: nothing of this request was stored, and reading goes on", nullptr};
+  } catch (const std::invalid_argument& error) {
+    return {422, "invalid_value", error.what(), nullptr};
+  } catch (const std::bad_alloc&) {
+    spdlog::error("{}: out of memory", request_id);
+    return {503, "overloaded", "the server has not enough memory for this request now: send a smaller one, or try again later", nullptr};
+  } catch (const std::exception& error) {
+    spdlog::error("{}: {}", request_id, error.what());
+  } catch (...) {
+    spdlog::error("{}: an exception of unknown type", request_id);
+  }
+  return {500, "internal_error", "something went wrong in the server; its log has the details under the request id " + request_id, nullptr};
+}
+
+std::string error_body(const ErrorAnswer& answer) {
+  return nlohmann::json{{"error", {{"code", answer.code}, {"message", answer.message}, {"details", answer.details}}}}.dump(
+      -1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace clipdex::http

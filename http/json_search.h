@@ -1,0 +1,27 @@
+// Searches between JSON and the engine's types. Private to http/.
+#pragma once
+
+#include "engine/search.h"
+#include "http/body.h"
+#include "http/json_fields.h"
+
+namespace clipdex::http {
+
+struct SearchCall {
+  engine::SearchRequest request;
+  bool include_metadata = true;
+};
+
+SearchCall parse_search(const Fields& fields);
+// A form: an `image` part that is a file, other fields as text.
+SearchCall parse_search_form(const Body& body);
+
+json to_json(const engine::SearchResult& result, const SearchCall& call);
+json to_json(const engine::ImageRecord& record);
+
+// The client's side.
+json to_json(const engine::SearchRequest& request);
+engine::SearchResult parse_search_result(const json& answer);
+engine::ImageRecord parse_record(const json& value);
+
+}  // namespace clipdex::http
