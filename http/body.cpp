@@ -6,59 +6,72 @@ namespace clipdex::http {
 namespace {
 
 HttpError too_large(std::size_t bytes_max) {
-  return {413, "body_too_large", "the body is over the limit of " + std::to_string(bytes_max) + " bytes: send fewer images a request, or start the server with a larger --max-body",
+  return {413,
+          "body_too_large",
+          "the body is over the limit of " + std::to_string(bytes_max) +
+              " bytes: send fewer images a request, or start the server with a larger --max-body",
           {{"limit_bytes", bytes_max}}};
 }
 
-// Counts what arrives; false tells cpp-httplib to stop reading.
+// What is over the limit is read and thrown away, so that most clients come to read the answer; but not without end.
+constexpr std::size_t kDiscardedBytesMax = std::size_t{64} << 20;
+
+// Counts what arrives, after decompression.
 class Budget {
  public:
-  explicit Budget(std::size_t bytes_max) : left_(bytes_max) {}
+  explicit Budget(std::size_t bytes_max) : kept_max_(bytes_max) {}
+  // False when even throwing it away takes too long.
   bool take(std::size_t bytes) {
-    exceeded_ = exceeded_ || bytes > left_;
-    if (!exceeded_) left_ -= bytes;
-    return !exceeded_;
+    taken_ += bytes;
+    return taken_ <= kept_max_ + kDiscardedBytesMax;
   }
-  bool exceeded() const { return exceeded_; }
+  bool exceeded() const { return taken_ > kept_max_; }
 
  private:
-  std::size_t left_;
-  bool exceeded_ = false;
+  std::size_t kept_max_;
+  std::size_t taken_ = 0;
 };
+
+bool read_form(const httplib::ContentReader& reader, Budget& budget, std::vector<Part>& parts) {
+  return reader(
+      [&](const httplib::MultipartFormData& part) {
+        constexpr std::size_t kPartCost = 64;  // at least what a part takes on the wire besides: forms of empty parts are bounded too
+        if (!budget.take(kPartCost + part.name.size() + part.filename.size())) return false;
+        if (!budget.exceeded()) parts.push_back({part.name, part.filename, ""});
+        return true;
+      },
+      [&](const char* data, std::size_t size) {
+        if (!budget.take(size)) return false;
+        if (!budget.exceeded() && !parts.empty()) parts.back().content.append(data, size);
+        return true;
+      });
+}
+
+bool read_text(const httplib::ContentReader& reader, Budget& budget, std::string& text) {
+  return reader([&](const char* data, std::size_t size) {
+    if (!budget.take(size)) return false;
+    if (!budget.exceeded()) text.append(data, size);
+    return true;
+  });
+}
 
 }  // namespace
 
-Body read_body(const httplib::Request& request, const httplib::ContentReader& reader, const BodyLimits& limits) {
+std::size_t readable_bytes_max(std::size_t body_bytes_max) { return body_bytes_max + kDiscardedBytesMax; }
+
+Body read_body(const httplib::Request& request, const httplib::Response& response, const httplib::ContentReader& reader,
+               std::size_t bytes_max) {
   Body body;
   const bool chunked = request.has_header("Transfer-Encoding");
   if (!chunked && !request.has_header("Content-Length")) return body;  // reading would wait for an end that does not come
-  Budget budget(limits.bytes_max);
-  bool too_many_parts = false;
-  bool complete = false;
+  if (!chunked && request.get_header_value_u64("Content-Length") > readable_bytes_max(bytes_max)) throw too_large(bytes_max);
+  Budget budget(bytes_max);
   body.multipart = request.is_multipart_form_data();
-  if (body.multipart) {
-    complete = reader(
-        [&](const httplib::MultipartFormData& part) {
-          too_many_parts = body.parts.size() >= limits.parts_max;
-          if (too_many_parts) return false;
-          body.parts.push_back({part.name, part.filename, ""});
-          return budget.take(part.name.size() + part.filename.size());
-        },
-        [&](const char* data, std::size_t size) {
-          if (body.parts.empty() || !budget.take(size)) return false;
-          body.parts.back().content.append(data, size);
-          return true;
-        });
-  } else {
-    complete = reader([&](const char* data, std::size_t size) {
-      if (!budget.take(size)) return false;
-      body.text.append(data, size);
-      return true;
-    });
-  }
-  // cpp-httplib refuses a declared length over its own limit, which is the same, before it calls us.
-  if (budget.exceeded() || request.get_header_value_u64("Content-Length") > limits.bytes_max) throw too_large(limits.bytes_max);
-  if (too_many_parts) throw HttpError(413, "too_many_parts", "the form has more than " + std::to_string(limits.parts_max) + " parts: send fewer images a request");
+  const bool complete = body.multipart ? read_form(reader, budget, body.parts) : read_text(reader, budget, body.text);
+  constexpr int kPayloadTooLarge = 413, kUnsupportedEncoding = 415;
+  if (budget.exceeded() || response.status == kPayloadTooLarge) throw too_large(bytes_max);
+  if (response.status == kUnsupportedEncoding)
+    throw HttpError(415, "unsupported_encoding", "the body's Content-Encoding is none that this server reads: send it plain or with gzip");
   if (!complete) throw malformed(body.multipart ? "the body is not a valid multipart form, or it breaks off" : "the body breaks off");
   return body;
 }

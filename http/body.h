@@ -21,12 +21,12 @@ struct Body {
   std::vector<Part> parts;  // multipart
 };
 
-struct BodyLimits {
-  std::size_t bytes_max = 0;
-  std::size_t parts_max = 0;
-};
+// What cpp-httplib may read of a body whose limit is `body_bytes_max`: the rest is thrown away before the client is told.
+std::size_t readable_bytes_max(std::size_t body_bytes_max);
 
-// Throws HttpError: 413 over the limits (with a declared length and chunked alike), 400 for a body that breaks off or is no valid multipart.
-Body read_body(const httplib::Request& request, const httplib::ContentReader& reader, const BodyLimits& limits);
+// Throws HttpError: 413 over the limit (with a declared length, chunked and compressed alike), 400 for a body that breaks off or is no
+// valid multipart, 415 for an unknown compression. After that the connection may hold the rest of the body, and is to be closed.
+Body read_body(const httplib::Request& request, const httplib::Response& response, const httplib::ContentReader& reader,
+               std::size_t bytes_max);
 
 }  // namespace clipdex::http

@@ -28,7 +28,9 @@ std::string encode_segment(std::string_view text) {
 }
 
 std::string collection_path(std::string_view name) { return "/v1/collections/" + encode_segment(name); }
-std::string image_path(std::string_view collection, std::string_view id) { return collection_path(collection) + "/images/" + encode_segment(id); }
+std::string image_path(std::string_view collection, std::string_view id) {
+  return collection_path(collection) + "/images/" + encode_segment(id);
+}
 
 }  // namespace
 
@@ -45,7 +47,9 @@ struct Client::Impl {
   // The answer's JSON; null for an empty one. An error with the code `missing` gives nothing.
   std::optional<json> answer(const httplib::Result& result, std::string_view missing = "") const {
     if (!result) {
-      throw ClientError(0, "no_answer", "no answer from " + url + " (" + httplib::to_string(result.error()) + "): is clipdex serving there? Start it with \"clipdex serve\", or name another address with --server");
+      throw ClientError(0, "no_answer",
+                        "no answer from " + url + " (" + httplib::to_string(result.error()) +
+                            "): is clipdex serving there? Start it with \"clipdex serve\", or name another address with --server");
     }
     if (result->status >= 200 && result->status < 300) {
       if (result->body.empty()) return json();
@@ -59,7 +63,9 @@ struct Client::Impl {
       if (!missing.empty() && code == missing) return std::nullopt;
       throw ClientError(result->status, code, body["error"].value("message", "the server refused the request"));
     }
-    throw ClientError(result->status, "bad_answer", url + " answered with status " + std::to_string(result->status) + " and not as clipdex does: is another program listening there?");
+    throw ClientError(
+        result->status, "bad_answer",
+        url + " answered with status " + std::to_string(result->status) + " and not as clipdex does: is another program listening there?");
   }
 
   std::string url;
@@ -67,7 +73,8 @@ struct Client::Impl {
 };
 
 Client::Client(const std::string& url) {
-  if (!url.starts_with("http://") && !url.starts_with("https://")) throw std::invalid_argument("\"" + url + "\" is not an address like http://127.0.0.1:8080");
+  if (!url.starts_with("http://") && !url.starts_with("https://"))
+    throw std::invalid_argument("\"" + url + "\" is not an address like http://127.0.0.1:8080");
   std::string trimmed = url;
   while (trimmed.ends_with('/')) trimmed.pop_back();
   impl_ = std::make_unique<Impl>(trimmed);
@@ -80,7 +87,9 @@ void Client::create_collection(std::string_view name, const engine::CollectionSe
   impl_->answer(impl_->client.Put(collection_path(name), to_json(settings).dump(), "application/json"));
 }
 
-bool Client::drop_collection(std::string_view name) { return impl_->answer(impl_->client.Delete(collection_path(name)), "collection_not_found").has_value(); }
+bool Client::drop_collection(std::string_view name) {
+  return impl_->answer(impl_->client.Delete(collection_path(name)), "collection_not_found").has_value();
+}
 
 std::vector<engine::CollectionStatistics> Client::collections() {
   const auto body = impl_->answer(impl_->client.Get("/v1/collections"));
@@ -110,7 +119,8 @@ std::vector<engine::IngestResult> Client::ingest(std::string_view collection, st
 }
 
 engine::SearchResult Client::search(std::string_view collection, const engine::SearchRequest& request) {
-  return parse_search_result(*impl_->answer(impl_->client.Post(collection_path(collection) + "/search", to_json(request).dump(), "application/json")));
+  return parse_search_result(
+      *impl_->answer(impl_->client.Post(collection_path(collection) + "/search", to_json(request).dump(), "application/json")));
 }
 
 engine::ImagePage Client::list(std::string_view collection, std::string_view after_id, std::size_t limit) {
@@ -133,6 +143,8 @@ bool Client::remove(std::string_view collection, std::string_view id) {
   return impl_->answer(impl_->client.Delete(image_path(collection, id)), "image_not_found").has_value();
 }
 
-std::size_t Client::body_bytes_max() { return impl_->answer(impl_->client.Get("/v1/info"))->at("limits").at("body_bytes").get<std::size_t>(); }
+std::size_t Client::body_bytes_max() {
+  return impl_->answer(impl_->client.Get("/v1/info"))->at("limits").at("body_bytes").get<std::size_t>();
+}
 
 }  // namespace clipdex::http

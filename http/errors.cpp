@@ -11,9 +11,12 @@ namespace {
 
 ErrorAnswer image_answer(const engine::ImageError& error) {
   switch (error.reason()) {
-    case engine::ImageError::Reason::kTooLarge: return {413, "image_too_large", error.what(), nullptr};
-    case engine::ImageError::Reason::kUnsupported: return {415, "unsupported_image", error.what(), nullptr};
-    case engine::ImageError::Reason::kCorrupt: return {422, "corrupt_image", error.what(), nullptr};
+    case engine::ImageError::Reason::kTooLarge:
+      return {413, "image_too_large", error.what(), nullptr};
+    case engine::ImageError::Reason::kUnsupported:
+      return {415, "unsupported_image", error.what(), nullptr};
+    case engine::ImageError::Reason::kCorrupt:
+      return {422, "corrupt_image", error.what(), nullptr};
   }
   return {422, "corrupt_image", error.what(), nullptr};
 }

@@ -6,12 +6,21 @@
 #include "http/errors.h"
 
 namespace clipdex::http {
+namespace {
+
+void check_count(std::size_t images, std::size_t images_max) {
+  if (images <= images_max) return;
+  throw HttpError(413, "too_many_images",
+                  "the request has " + std::to_string(images) + " images, and " + std::to_string(images_max) + " are the limit");
+}
+
+}  // namespace
 
 std::vector<engine::IngestItem> parse_ingest(const Fields& fields, std::size_t images_max) {
   fields.allow({"images"});
   if (!fields.has("images") || !fields["images"].is_array()) throw malformed("\"images\" is not an array");
   const auto& images = fields["images"];
-  if (images.size() > images_max) throw HttpError(413, "too_many_images", "the request has " + std::to_string(images.size()) + " images, and " + std::to_string(images_max) + " are the limit");
+  check_count(images.size(), images_max);
   std::vector<engine::IngestItem> items;
   items.reserve(images.size());
   for (std::size_t i = 0; i < images.size(); ++i) {
@@ -19,14 +28,15 @@ std::vector<engine::IngestItem> parse_ingest(const Fields& fields, std::size_t i
     image.allow({"id", "data", "metadata", "source"});
     auto bytes = image.bytes("data");
     if (!bytes) throw malformed("\"" + image.path("data") + "\" is missing: it is the picture's file in base64");
-    engine::IngestItem item{.id = image.text("id"), .bytes = std::move(*bytes), .source = image.text("source").value_or(""), .metadata = {}};
+    engine::IngestItem item{
+        .id = image.text("id"), .bytes = std::move(*bytes), .source = image.text("source").value_or(""), .metadata = {}};
     if (image.has("metadata")) item.metadata = image["metadata"].dump();
     items.push_back(std::move(item));
   }
   return items;
 }
 
-std::vector<engine::IngestItem> parse_ingest_form(Body body, std::size_t depth_max) {
+std::vector<engine::IngestItem> parse_ingest_form(Body body, std::size_t images_max, std::size_t depth_max) {
   json metadata = json::object();
   std::vector<engine::IngestItem> items;
   for (auto& part : body.parts) {
@@ -36,10 +46,12 @@ std::vector<engine::IngestItem> parse_ingest_form(Body body, std::size_t depth_m
       metadata = parse_json(part.content, depth_max);
       if (!metadata.is_object()) throw malformed("the form's field \"metadata\" is not a JSON object by file name");
     } else {
-      throw malformed("the form's field \"" + part.name + "\" has no file name: images are sent as files, and \"metadata\" is the one other field");
+      throw malformed("the form's field \"" + part.name +
+                      "\" has no file name: images are sent as files, and \"metadata\" is the one other field");
     }
   }
   if (items.empty()) throw malformed("the form has no files");
+  check_count(items.size(), images_max);
   for (const auto& [name, value] : metadata.items()) {
     bool used = false;
     for (auto& item : items) {
@@ -60,7 +72,9 @@ json to_json(const engine::IngestResult& result) {
   return value;
 }
 
-json to_json(const engine::CollectionSettings& settings) { return {{"index", settings.index_type}, {"store", engine::stored_content_name(settings.store)}}; }
+json to_json(const engine::CollectionSettings& settings) {
+  return {{"index", settings.index_type}, {"store", engine::stored_content_name(settings.store)}};
+}
 
 json to_json(const engine::CollectionStatistics& s) {
   return {{"name", s.name},
@@ -70,7 +84,11 @@ json to_json(const engine::CollectionStatistics& s) {
           {"settings", to_json(s.settings)},
           {"created_ms", s.created_ms},
           {"disk_bytes", s.disk_bytes},
-          {"index", {{"memory_bytes", s.index_memory_bytes}, {"deleted", s.index_deleted}, {"buffered", s.index_buffered}, {"segments", s.index_segments}}}};
+          {"index",
+           {{"memory_bytes", s.index_memory_bytes},
+            {"deleted", s.index_deleted},
+            {"buffered", s.index_buffered},
+            {"segments", s.index_segments}}}};
 }
 
 engine::CollectionSettings parse_settings(const Fields& fields) {

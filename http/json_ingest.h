@@ -11,8 +11,8 @@ namespace clipdex::http {
 
 // {"images":[{"id"?,"data": base64,"metadata"?,"source"?}]}. At most `images_max`, else 413.
 std::vector<engine::IngestItem> parse_ingest(const Fields& fields, std::size_t images_max);
-// Each part with a file name is an image; a part named "metadata" is a JSON object by file name.
-std::vector<engine::IngestItem> parse_ingest_form(Body body, std::size_t depth_max);
+// Each part with a file name is an image; a part named "metadata" is a JSON object by file name. The same limit.
+std::vector<engine::IngestItem> parse_ingest_form(Body body, std::size_t images_max, std::size_t depth_max);
 
 json to_json(const engine::IngestResult& result);
 json to_json(const engine::CollectionStatistics& statistics);

@@ -27,7 +27,8 @@ void set_query(const Fields& fields, engine::SearchRequest& request) {
     request.query = engine::VectorQuery{std::move(*vector)};
     ++queries;
   }
-  if (queries != 1) throw malformed("a search has exactly one of \"text\", \"image\", \"id\" and \"vector\", and here are " + std::to_string(queries));
+  if (queries != 1)
+    throw malformed("a search has exactly one of \"text\", \"image\", \"id\" and \"vector\", and here are " + std::to_string(queries));
 }
 
 void set_includes(const json& include, const std::string& path, SearchCall& call) {
@@ -104,21 +105,33 @@ SearchCall parse_search_form(const Body& body) {
 json to_json(const engine::ImageRecord& record) {
   auto metadata = json::parse(record.metadata, /*callback=*/nullptr, /*allow_exceptions=*/false);
   if (!metadata.is_object()) metadata = json::object();
-  return {{"id", record.id},         {"content_hash", record.content_hash}, {"width", record.width},           {"height", record.height},
-          {"format", record.format}, {"bytes", record.bytes},               {"source", record.source},         {"created_ms", record.created_ms},
-          {"updated_ms", record.updated_ms}, {"metadata", std::move(metadata)}};
+  return {{"id", record.id},
+          {"content_hash", record.content_hash},
+          {"width", record.width},
+          {"height", record.height},
+          {"format", record.format},
+          {"bytes", record.bytes},
+          {"source", record.source},
+          {"created_ms", record.created_ms},
+          {"updated_ms", record.updated_ms},
+          {"metadata", std::move(metadata)}};
 }
 
 json to_json(const engine::SearchResult& result, const SearchCall& call) {
   json hits = json::array();
   for (const auto& found : result.hits) {
-    json hit = {{"id", found.record.id}, {"score", shortest(found.score)}, {"width", found.record.width}, {"height", found.record.height}, {"source", found.record.source}};
+    json hit = {{"id", found.record.id},
+                {"score", shortest(found.score)},
+                {"width", found.record.width},
+                {"height", found.record.height},
+                {"source", found.record.source}};
     if (call.include_metadata) hit["metadata"] = std::move(to_json(found.record)["metadata"]);
     if (call.request.include_vector) hit["vector"] = shortest(found.vector);
     hits.push_back(std::move(hit));
   }
   const auto rounded = [](double ms) { return std::round(ms * 1000) / 1000; };
-  return {{"hits", std::move(hits)}, {"took_ms", {{"encode", rounded(result.encode_ms)}, {"search", rounded(result.search_ms)}, {"total", rounded(result.total_ms)}}}};
+  return {{"hits", std::move(hits)},
+          {"took_ms", {{"encode", rounded(result.encode_ms)}, {"search", rounded(result.search_ms)}, {"total", rounded(result.total_ms)}}}};
 }
 
 json to_json(const engine::SearchRequest& request) {

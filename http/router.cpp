@@ -42,7 +42,8 @@ std::vector<std::string_view> split(std::string_view path) {
 }
 
 bool matches(const std::vector<std::string_view>& pattern, const std::vector<std::string_view>& path) {
-  return std::equal(pattern.begin(), pattern.end(), path.begin(), path.end(), [](auto wanted, auto segment) { return wanted == "{}" ? !segment.empty() : wanted == segment; });
+  return std::equal(pattern.begin(), pattern.end(), path.begin(), path.end(),
+                    [](auto wanted, auto segment) { return wanted == "{}" ? !segment.empty() : wanted == segment; });
 }
 
 int hex_digit(char c) {
@@ -95,7 +96,8 @@ Match find_route(std::string_view method, std::string_view target) {
 
 std::shared_ptr<engine::Collection> Call::collection() const {
   auto found = engine.collection(values.at(0));
-  if (!found) throw HttpError(404, "collection_not_found", "there is no collection \"" + values[0] + "\": make it with PUT /v1/collections/NAME");
+  if (!found)
+    throw HttpError(404, "collection_not_found", "there is no collection \"" + values[0] + "\": make it with PUT /v1/collections/NAME");
   return found;
 }
 
@@ -116,7 +118,8 @@ std::optional<std::size_t> Call::count_parameter(const std::string& name) const 
   const auto text = request.get_param_value(name);
   std::size_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) throw malformed("the query parameter \"" + name + "\" is not a whole number");
+  if (error != std::errc() || end != text.data() + text.size())
+    throw malformed("the query parameter \"" + name + "\" is not a whole number");
   return number;
 }
 

@@ -31,7 +31,8 @@ void get_collection(Call& call) {
 
 void delete_collection(Call& call) {
   call.allow_parameters({});
-  if (!call.engine.drop_collection(call.values[0])) throw HttpError(404, "collection_not_found", "there is no collection \"" + call.values[0] + "\"");
+  if (!call.engine.drop_collection(call.values[0]))
+    throw HttpError(404, "collection_not_found", "there is no collection \"" + call.values[0] + "\"");
   call.response.status = 204;
 }
 

@@ -38,7 +38,8 @@ void add_input(Inputs& inputs, const json& value, std::size_t position) {
 }
 
 Inputs parse_inputs(const Fields& fields) {
-  if (!fields.has("input")) throw malformed("\"input\" is missing: a string, or an array of strings and of objects with \"text\" or \"image\"");
+  if (!fields.has("input"))
+    throw malformed("\"input\" is missing: a string, or an array of strings and of objects with \"text\" or \"image\"");
   const auto& input = fields["input"];
   Inputs inputs;
   if (!input.is_array()) {
@@ -58,7 +59,8 @@ void check_model(const Fields& fields, const engine::ClipEncoder& encoder) {
   }
   const auto dimensions = fields.count("dimensions");
   if (dimensions && *dimensions != encoder.dimension()) {
-    throw invalid_value("\"dimensions\" is " + std::to_string(*dimensions) + ", and the model's embeddings have " + std::to_string(encoder.dimension()));
+    throw invalid_value("\"dimensions\" is " + std::to_string(*dimensions) + ", and the model's embeddings have " +
+                        std::to_string(encoder.dimension()));
   }
 }
 
@@ -88,19 +90,24 @@ void post_embeddings(Call& call) {
   const auto& encoder = call.engine.encoder();
   check_model(fields, encoder);
   const auto format = fields.text("encoding_format").value_or("float");
-  if (format != "float" && format != "base64") throw invalid_value("\"encoding_format\" is \"" + format + "\", and float and base64 are possible");
+  if (format != "float" && format != "base64")
+    throw invalid_value("\"encoding_format\" is \"" + format + "\", and float and base64 are possible");
   const auto inputs = parse_inputs(fields);
   const auto embeddings = encode(call, inputs);
   json data = json::array();
   for (std::size_t i = 0; i < embeddings.size(); ++i) {
     const auto& values = embeddings[i];
-    json embedding = format == "float" ? shortest(values) : json(encode_base64({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}));
+    json embedding = format == "float" ? shortest(values)
+                                       : json(encode_base64({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}));
     data.push_back({{"object", "embedding"}, {"index", i}, {"embedding", std::move(embedding)}});
   }
   std::size_t tokens = 0;
   const auto context = static_cast<std::size_t>(encoder.config().text.context_length);
   for (const auto& text : inputs.texts) tokens += encoder.tokenizer()->encode(text, context).size();
-  call.answer(200, {{"object", "list"}, {"data", std::move(data)}, {"model", encoder.info().name}, {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}});
+  call.answer(200, {{"object", "list"},
+                    {"data", std::move(data)},
+                    {"model", encoder.info().name},
+                    {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}});
 }
 
 }  // namespace clipdex::http

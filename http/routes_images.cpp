@@ -18,7 +18,7 @@ void post_images(Call& call) {
   const auto collection = call.collection();
   std::vector<engine::IngestItem> items;
   if (call.body.multipart) {
-    items = parse_ingest_form(std::move(call.body), call.options.json_depth_max);
+    items = parse_ingest_form(std::move(call.body), call.options.images_per_request_max, call.options.json_depth_max);
   } else {
     json body = call.json_body();
     call.body.text = {};
@@ -73,8 +73,9 @@ void get_content(Call& call) {
   }
   auto content = collection->content(call.values[1], thumbnail ? engine::ContentSize::kThumbnail : engine::ContentSize::kOriginal);
   if (!content) {
-    throw HttpError(404, "content_not_stored", "the collection \"" + call.values[0] + "\" does not keep " + (thumbnail ? "thumbnails" : "originals") +
-                                                   ": what is kept is chosen with \"store\" when a collection is made");
+    throw HttpError(404, "content_not_stored",
+                    "the collection \"" + call.values[0] + "\" does not keep " + (thumbnail ? "thumbnails" : "originals") +
+                        ": what is kept is chosen with \"store\" when a collection is made");
   }
   call.response.set_content(std::move(*content), thumbnail || record->format == "jpeg" ? "image/jpeg" : "image/png");
 }

@@ -9,7 +9,8 @@ namespace {
 json search_many(const Call& call, const engine::Collection& collection, const json& searches) {
   constexpr std::size_t kSearchesMax = 100;
   if (!searches.is_array()) throw malformed("\"searches\" is not an array");
-  if (searches.size() > kSearchesMax) throw invalid_value("\"searches\" has " + std::to_string(searches.size()) + " searches, and 100 are the limit");
+  if (searches.size() > kSearchesMax)
+    throw invalid_value("\"searches\" has " + std::to_string(searches.size()) + " searches, and 100 are the limit");
   json results = json::array();
   for (std::size_t i = 0; i < searches.size(); ++i) {
     try {

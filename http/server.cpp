@@ -12,6 +12,7 @@
 #include <cstring>
 #include <random>
 #include <stdexcept>
+#include <thread>
 
 #include "engine/engine.h"
 #include "http/errors.h"
@@ -40,6 +41,14 @@ std::string request_id(const httplib::Request& request) {
   return text;
 }
 
+// One line of a length that a log can bear, whatever was sent.
+std::string loggable(const std::string& target) {
+  constexpr std::size_t kLengthMax = 256;
+  std::string text = target.substr(0, kLengthMax);
+  std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c == 0x7F; }, '?');
+  return target.size() > kLengthMax ? text + "..." : text;
+}
+
 void answer_error(httplib::Response& response, const ErrorAnswer& answer) {
   response.status = answer.status;
   if (answer.status == 405) response.set_header("Allow", answer.details.value("allow", ""));
@@ -47,14 +56,30 @@ void answer_error(httplib::Response& response, const ErrorAnswer& answer) {
   response.set_content(error_body(answer), "application/json");
 }
 
+// cpp-httplib closes a connection after an answer only if writing it failed, so a provider writes it whole and then says so.
+void close_after(httplib::Response& response) {
+  auto text = std::make_shared<std::string>(std::move(response.body));
+  response.body.clear();
+  response.set_header("Connection", "close");
+  response.set_content_provider(text->size(), "application/json", [text](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
+    sink.write(text->data() + offset, length);
+    return false;
+  });
+}
+
 // What cpp-httplib itself refuses, before any handler.
 ErrorAnswer refusal(int status) {
   switch (status) {
-    case 400: return {400, "malformed_request", "this is not a valid HTTP request", nullptr};
-    case 404: return {404, "not_found", "there is nothing here", nullptr};
-    case 413: return {413, "body_too_large", "the body is over the server's limit", nullptr};
-    case 414: return {414, "uri_too_long", "the request's path is too long", nullptr};
-    default: return {status, "http_error", "the request was refused with status " + std::to_string(status), nullptr};
+    case 400:
+      return {400, "malformed_request", "this is not a valid HTTP request", nullptr};
+    case 404:
+      return {404, "not_found", "there is nothing here", nullptr};
+    case 413:
+      return {413, "body_too_large", "the body is over the server's limit", nullptr};
+    case 414:
+      return {414, "uri_too_long", "the request's path is too long", nullptr};
+    default:
+      return {status, "http_error", "the request was refused with status " + std::to_string(status), nullptr};
   }
 }
 
@@ -76,19 +101,29 @@ struct Server::Impl {
       listening = descriptor;
     });
     server.set_tcp_nodelay(true);
-    server.set_payload_max_length(options.body_bytes_max);
+    server.set_payload_max_length(readable_bytes_max(options.body_bytes_max));
+    server.set_expect_100_continue_handler([this](const httplib::Request& request, httplib::Response& response) {
+      constexpr int kContinue = 100, kPayloadTooLarge = 413;
+      if (request.get_header_value_u64("Content-Length") <= options.body_bytes_max) return kContinue;
+      response.status = kPayloadTooLarge;
+      return kPayloadTooLarge;
+    });
     server.set_read_timeout(options.header_timeout);
     server.set_write_timeout(options.header_timeout);
     server.set_keep_alive_timeout(options.idle_timeout.count());
     server.set_keep_alive_max_count(1'000'000);
     server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
       if (!response.has_header(kRequestIdHeader)) response.set_header(kRequestIdHeader, request_id(request));
-      if (response.body.empty()) answer_error(response, refusal(response.status));
+      if (!response.has_header("Content-Type")) {
+        // No handler of ours has seen it, so nobody knows where the next request would begin.
+        answer_error(response, refusal(response.status));
+        close_after(response);
+      }
       return httplib::Server::HandlerResponse::Handled;
     });
     server.set_logger([](const httplib::Request& request, const httplib::Response& response) {
-      spdlog::info("{} {} {} {} bytes={} id={}", request.remote_addr, request.method, request.target, response.status, response.body.size(),
-                   response.get_header_value(kRequestIdHeader));
+      spdlog::info("{} {} {} {} bytes={} id={}", request.remote_addr, request.method, loggable(request.target), response.status,
+                   response.body.size(), response.get_header_value(kRequestIdHeader));
     });
     const auto without_body = [this](const httplib::Request& request, httplib::Response& response) { handle(request, response, nullptr); };
     const auto with_body = [this](const httplib::Request& request, httplib::Response& response, const httplib::ContentReader& reader) {
@@ -120,16 +155,19 @@ struct Server::Impl {
   void handle(const httplib::Request& request, httplib::Response& response, const httplib::ContentReader* reader) {
     const std::string id = request_id(request);
     response.set_header(kRequestIdHeader, id);
+    bool body_is_read = reader == nullptr;
     try {
       // The body first: an answer before it is read would leave it in the connection as the next request.
       Body body;
-      if (reader != nullptr) body = read_body(request, *reader, {.bytes_max = options.body_bytes_max, .parts_max = options.images_per_request_max});
+      if (reader != nullptr) body = read_body(request, response, *reader, options.body_bytes_max);
+      body_is_read = true;
       auto match = find_route(request.method, request.target);
       Call call{*engine, options, stopping, std::move(match.values), request, response, std::move(body)};
       match.handler(call);
     } catch (...) {
       response.body.clear();
       answer_error(response, answer_for(std::current_exception(), id));
+      if (!body_is_read) close_after(response);
     }
   }
 
@@ -139,6 +177,7 @@ struct Server::Impl {
   int port = -1;
   engine::Engine* engine = nullptr;  // set for the time of run()
   std::atomic<bool> stopping = false;
+  std::atomic<bool> entered = false, left = false;  // run()
 };
 
 Server::Server(const ServerOptions& options) : impl_(std::make_unique<Impl>(options)) {}
@@ -153,11 +192,15 @@ std::string Server::url() const {
 
 void Server::run(engine::Engine& engine) {
   impl_->engine = &engine;
+  impl_->entered = true;
   if (!impl_->stopping) impl_->server.listen_after_bind();
+  impl_->left = true;
 }
 
 void Server::stop() {
   impl_->stopping = true;
+  // cpp-httplib overlooks a stop that comes while it is about to listen.
+  while (impl_->entered && !impl_->left && !impl_->server.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   impl_->server.stop();
 }
 

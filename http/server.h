@@ -24,7 +24,7 @@ struct ServerOptions {
   std::size_t images_per_request_max = 10'000;
 };
 
-// stop() may be called from any thread and from none of its own handlers.
+// run() on one thread; stop() from any thread, before run() too.
 class Server {
  public:
   // Binds at once, so that a port in use is known before the model loads. Throws std::runtime_error that names address and remedy.
@@ -37,7 +37,7 @@ class Server {
   // "http://127.0.0.1:8080"
   std::string url() const;
 
-  // Serves until stop(). Requests under way at stop() are answered; new ones get 503 meanwhile.
+  // Serves until stop(), once. Requests under way at stop() are answered, new connections are refused.
   void run(engine::Engine& engine);
   void stop();
 

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# What "./run demo" runs inside the environment: a server on the built-in model, the gallery, and a few queries.
+# Usage: demo.sh CLIPDEX_BINARY PROJECT_DIR [--once]
+set -euo pipefail
+
+readonly clipdex=$1 project_dir=$2
+shift 2
+once=no
+for argument in "$@"; do
+  case $argument in
+    --once) once=yes ;;
+    *) printf 'demo: there is no option "%s"; --once is the one there is\n' "$argument" >&2; exit 2 ;;
+  esac
+done
+
+readonly data=$project_dir/build/demo-data gallery=$project_dir/demo/gallery
+readonly log=$project_dir/build/demo-server.log
+server_pid=
+
+say() { printf 'demo: %s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+fail_with_log() { say "$*"; tail -n 15 "$log" >&2; exit 1; }
+
+stop_server() {
+  [ -n "$server_pid" ] || return 0
+  kill -TERM "$server_pid" 2>/dev/null || true
+  wait "$server_pid" 2>/dev/null || true
+  server_pid=
+}
+trap stop_server EXIT
+trap 'exit 130' INT TERM HUP
+
+is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+free_port() {
+  local port
+  for port in 8080 8081 8082 8083 8084 8085 8086 8087 8088 8089; do
+    if is_free "$port"; then echo "$port"; return; fi
+  done
+  echo 0
+}
+
+# The address stands in the server's own words, which also holds for a port that the system chose.
+server_url() { sed -n 's/^clipdex: open \(http:[^ ]*\) .*/\1/p' "$log"; }
+
+start_server() {
+  local waited=0
+  mkdir -p "$project_dir/build"
+  : >"$log"
+  # A process group of its own: Ctrl-C reaches this script alone, which then ends the server in order.
+  set -m
+  "$clipdex" serve --data "$data" --port "$(free_port)" --log-level warn 2>"$log" &
+  server_pid=$!
+  set +m
+  until [ -n "$(server_url)" ]; do
+    kill -0 "$server_pid" 2>/dev/null || { server_pid=; fail_with_log "the server did not start:"; }
+    [ "$waited" -lt 600 ] || fail_with_log "the server was not ready after 60 s:"
+    sleep 0.1
+    waited=$((waited + 1))
+  done
+  CLIPDEX_SERVER=$(server_url)
+  export CLIPDEX_SERVER
+}
+
+# Prints the hits, and fails if the first one is not the picture that the query describes.
+query() { # EXPECTED_ID SHOWN ARGUMENTS...
+  local expected=$1 shown=$2 answer
+  shift 2
+  printf '\n%s\n' "$shown"
+  answer=$("$clipdex" search -c gallery -n 3 "$@") || fail "the search failed"
+  printf '%s\n' "$answer" | sed 's/^/  /'
+  [ "$(printf '%s\n' "$answer" | awk 'NR == 2 {print $2}')" = "$expected" ] || fail "$expected was expected first"
+}
+
+started=$SECONDS
+start_server
+say "server on the built-in model at $CLIPDEX_SERVER, data in build/demo-data"
+"$clipdex" ingest "$gallery" -c gallery --metadata "$gallery/metadata.jsonl"
+query red-apple.png 'search "a red apple"' "a red apple"
+query scene-000.png 'search "cat and pizza"' "cat and pizza"
+query rocket.png 'search "火箭" (rocket)' "火箭"
+query guide-dog.png 'search --image demo/gallery/guide-dog.png' --image "$gallery/guide-dog.png"
+printf '\n'
+say "answered after $((SECONDS - started)) s"
+[ "$once" = no ] || exit 0
+say "open $CLIPDEX_SERVER in a browser; Ctrl-C ends"
+wait "$server_pid"
