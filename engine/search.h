@@ -20,7 +20,7 @@ struct ImageQuery {
   std::string bytes;  // a JPEG or PNG file
 };
 struct IdQuery {
-  std::string id;  // of an image of the same collection; it comes back first, with a score of 1
+  std::string id;  // of an image of the same collection; it is a hit itself, with a score of 1, and so are its copies
 };
 struct VectorQuery {
   std::vector<float> values;  // dimension numbers, of any length but zero: normalised here

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ class ChildProcess {
     id_ = ::fork();
     if (id_ < 0) throw std::runtime_error("no process can be started");
     if (id_ > 0) return;
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that crashes leaves no server behind
     for (const auto& setting : environment) ::putenv(const_cast<char*>(setting.c_str()));
     redirect("/dev/null", O_RDONLY, STDIN_FILENO);
     redirect(out_file().c_str(), O_WRONLY | O_CREAT | O_APPEND, STDOUT_FILENO);
