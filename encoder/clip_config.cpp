@@ -26,8 +26,11 @@ std::uint64_t block_parameters(std::uint64_t width, std::uint64_t mlp_width) {
 
 std::uint64_t resnet_parameters(const VisionConfig& vision, std::uint64_t embedding) {
   const std::uint64_t width = vision.width;
-  const auto convolution_and_norm = [](std::uint64_t in, std::uint64_t out, std::uint64_t kernel) { return in * out * kernel * kernel + 2 * out; };
-  std::uint64_t total = convolution_and_norm(3, width / 2, 3) + convolution_and_norm(width / 2, width / 2, 3) + convolution_and_norm(width / 2, width, 3);
+  const auto convolution_and_norm = [](std::uint64_t in, std::uint64_t out, std::uint64_t kernel) {
+    return in * out * kernel * kernel + 2 * out;
+  };
+  std::uint64_t total =
+      convolution_and_norm(3, width / 2, 3) + convolution_and_norm(width / 2, width / 2, 3) + convolution_and_norm(width / 2, width, 3);
   std::uint64_t in = width;
   for (std::size_t stage = 0; stage < vision.stage_blocks.size(); ++stage) {
     const std::uint64_t planes = width << stage;
@@ -45,8 +48,8 @@ std::uint64_t transformer_parameters(const VisionConfig& vision, std::uint64_t e
   const std::uint64_t width = vision.width;
   const std::uint64_t grid = vision.image_size / vision.patch_size;
   const std::uint64_t patch = vision.patch_size;
-  return 3 * patch * patch * width + width + (grid * grid + 1) * width + 4 * width + vision.layers * block_parameters(width, vision.mlp_width) +
-         width * embedding;
+  return 3 * patch * patch * width + width + (grid * grid + 1) * width + 4 * width +
+         vision.layers * block_parameters(width, vision.mlp_width) + width * embedding;
 }
 
 void validate_vision(const VisionConfig& vision) {
@@ -85,7 +88,8 @@ std::string describe(const ClipConfig& config) {
   const auto& text = config.text;
   std::string line = "embed " + std::to_string(config.embedding_dimension);
   line += vision.kind == VisionKind::kResNet ? " resnet" : " vit";
-  line += " image " + std::to_string(vision.image_size) + " width " + std::to_string(vision.width) + " heads " + std::to_string(vision.heads);
+  line +=
+      " image " + std::to_string(vision.image_size) + " width " + std::to_string(vision.width) + " heads " + std::to_string(vision.heads);
   if (vision.kind == VisionKind::kResNet) {
     line += " blocks";
     for (const int blocks : vision.stage_blocks) line += " " + std::to_string(blocks);
@@ -117,7 +121,8 @@ std::string architecture_name(const ClipConfig& config) {
                                                {"RN50x16", {6, 8, 18, 8}, 96, 384},
                                                {"RN50x64", {3, 15, 36, 10}, 128, 448}};
     for (const auto& known : kPublished) {
-      if (known.blocks == vision.stage_blocks && known.width == vision.width && known.image_size == vision.image_size) return std::string(known.name);
+      if (known.blocks == vision.stage_blocks && known.width == vision.width && known.image_size == vision.image_size)
+        return std::string(known.name);
     }
     return "ResNet " + std::to_string(vision.width) + " @" + image_size;
   }
@@ -138,7 +143,7 @@ std::uint64_t parameter_count(const ClipConfig& config) {
   const std::uint64_t embedding = config.embedding_dimension;
   const std::uint64_t width = config.text.width;
   const std::uint64_t visual = config.vision.kind == VisionKind::kResNet ? resnet_parameters(config.vision, embedding)
-                                                                        : transformer_parameters(config.vision, embedding);
+                                                                         : transformer_parameters(config.vision, embedding);
   const std::uint64_t text = (config.text.vocabulary_size + config.text.context_length) * width +
                              config.text.layers * block_parameters(width, config.text.mlp_width) + 2 * width + width * embedding;
   return visual + text + /*logit_scale=*/1;

@@ -88,8 +88,7 @@ void copy_features(at::Tensor features, bool normalize, float* destination) {
 }  // namespace
 
 struct ClipEncoder::Impl {
-  Impl(const std::filesystem::path& path, const EncoderOptions& options)
-      : directory(read_model_directory(path)), thread(options.threads) {
+  Impl(const std::filesystem::path& path, const EncoderOptions& options) : directory(read_model_directory(path)), thread(options.threads) {
     const SafetensorsFile file(directory.weights);
     refuse_absurd_size(directory, file);
     if (directory.has_tokenizer) tokenizer = Tokenizer::open(path);
@@ -119,15 +118,16 @@ struct ClipEncoder::Impl {
   std::size_t dimension() const { return static_cast<std::size_t>(directory.config.embedding_dimension); }
 
   std::size_t pixels_per_image() const {
-    return std::size_t{3} * static_cast<std::size_t>(directory.preprocessing.height) * static_cast<std::size_t>(directory.preprocessing.width);
+    return std::size_t{3} * static_cast<std::size_t>(directory.preprocessing.height) *
+           static_cast<std::size_t>(directory.preprocessing.width);
   }
 
   // pixels: float32 [n, 3, height, width]; destination: [n, dimension].
   void encode_pixel_step(const float* pixels, std::size_t n, bool normalize, float* destination) {
     thread.run([&] {
       const c10::InferenceMode inference;
-      const auto input = at::from_blob(const_cast<float*>(pixels), {static_cast<std::int64_t>(n), 3, directory.preprocessing.height,
-                                                                    directory.preprocessing.width});
+      const auto input = at::from_blob(const_cast<float*>(pixels),
+                                       {static_cast<std::int64_t>(n), 3, directory.preprocessing.height, directory.preprocessing.width});
       copy_features(model->visual->forward(input), normalize, destination);
     });
   }
@@ -175,7 +175,8 @@ const Tokenizer* ClipEncoder::tokenizer() const { return impl_->tokenizer ? &*im
 
 Embeddings ClipEncoder::encode_texts(std::span<const std::string> texts, bool normalize) const {
   if (!impl_->tokenizer) {
-    throw std::invalid_argument("the model \"" + impl_->info.name + "\" has no tokenizer (vocab.json and merges.txt): it cannot encode texts");
+    throw std::invalid_argument("the model \"" + impl_->info.name +
+                                "\" has no tokenizer (vocab.json and merges.txt): it cannot encode texts");
   }
   std::vector<std::vector<std::int32_t>> tokens;
   tokens.reserve(texts.size());
@@ -218,9 +219,9 @@ Embeddings ClipEncoder::encode_images(std::span<const Image> images, bool normal
 Embeddings ClipEncoder::encode_pixels(std::span<const float> pixels, std::size_t count, bool normalize) const {
   const std::size_t stride = impl_->pixels_per_image();
   if (count == 0 ? !pixels.empty() : pixels.size() / count != stride || pixels.size() % count != 0) {
-    throw std::invalid_argument("the pixels are " + std::to_string(pixels.size()) + " numbers, and " + std::to_string(count) + " pictures of 3 x " +
-                                std::to_string(preprocessing().height) + " x " + std::to_string(preprocessing().width) + " take " +
-                                std::to_string(count * stride));
+    throw std::invalid_argument("the pixels are " + std::to_string(pixels.size()) + " numbers, and " + std::to_string(count) +
+                                " pictures of 3 x " + std::to_string(preprocessing().height) + " x " +
+                                std::to_string(preprocessing().width) + " take " + std::to_string(count * stride));
   }
   Embeddings out{.count = count, .dimension = dimension(), .values = std::vector<float>(count * dimension())};
   for (std::size_t begin = 0; begin < count; begin += kImagesPerStep) {

@@ -24,8 +24,8 @@ struct ModelInfo {
   std::string name;          // the directory's name
   std::string architecture;  // "ViT-B/32", "RN50", or a description such as "ViT 4x256 /16 @64"
   std::string weights_file;
-  std::string layout;      // "huggingface" or "open_clip"
-  std::string dtype;       // of the matrices as stored: "fp32", "fp16", "bf16"
+  std::string layout;  // "huggingface" or "open_clip"
+  std::string dtype;   // of the matrices as stored: "fp32", "fp16", "bf16"
   std::uint64_t parameters = 0;
   double logit_scale = 0;  // as stored, the natural logarithm of the temperature's inverse
   // 32 hex digits over configuration, preprocessing and weights: a collection belongs to exactly one.

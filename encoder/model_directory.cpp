@@ -39,7 +39,8 @@ class Section {
   int integer(std::string_view key, int otherwise) const {
     if (!has(key)) return otherwise;
     const auto& value = values_[std::string(key)];
-    if (!value.is_number_integer() || value.get<std::int64_t>() < INT32_MIN || value.get<std::int64_t>() > INT32_MAX) fail(key, "a whole number");
+    if (!value.is_number_integer() || value.get<std::int64_t>() < INT32_MIN || value.get<std::int64_t>() > INT32_MAX)
+      fail(key, "a whole number");
     return value.get<int>();
   }
 
@@ -186,7 +187,8 @@ fs::path find_weights(const fs::path& directory, bool open_clip_first) {
   for (const auto& name : names) {
     if (fs::is_regular_file(directory / name)) return directory / name;
   }
-  throw std::runtime_error("no weights in " + directory.string() + ": model.safetensors or open_clip_model.safetensors is what clipdex reads");
+  throw std::runtime_error("no weights in " + directory.string() +
+                           ": model.safetensors or open_clip_model.safetensors is what clipdex reads");
 }
 
 }  // namespace
@@ -220,8 +222,8 @@ ModelDirectory read_model_directory(const fs::path& directory) {
   } else if (fs::exists(preprocessor)) {
     model.preprocessing = read_huggingface_preprocessing(preprocessor, image_size);
   } else {
-    model.preprocessing = {.width = image_size, .height = image_size, .resize_to = image_size,
-                           .convention = PreprocessingConvention::kHuggingFace};
+    model.preprocessing = {
+        .width = image_size, .height = image_size, .resize_to = image_size, .convention = PreprocessingConvention::kHuggingFace};
   }
   if (model.preprocessing.width != image_size || model.preprocessing.height != image_size) {
     throw std::runtime_error((open_clip ? open_clip_file : preprocessor).string() + ": preprocessing makes pictures of " +

@@ -36,8 +36,7 @@ at::Tensor Bottleneck::forward(const at::Tensor& x) const {
   auto out = bn1->forward(conv1->forward(x)).relu_();
   out = bn2->forward(conv2->forward(out)).relu_();
   out = bn3->forward(conv3->forward(average_pool(out, stride)));
-  const auto identity =
-      downsample_convolution ? downsample_norm->forward(downsample_convolution->forward(average_pool(x, stride))) : x;
+  const auto identity = downsample_convolution ? downsample_norm->forward(downsample_convolution->forward(average_pool(x, stride))) : x;
   return out.add_(identity).relu_();
 }
 
@@ -81,8 +80,7 @@ ModifiedResNet::ModifiedResNet(const VisionConfig& config, int embedding_dimensi
       in = planes * Bottleneck::kExpansion;
     }
   }
-  attnpool = register_module("attnpool",
-                             std::make_shared<AttentionPool>(config.image_size / 32, in, config.heads, embedding_dimension));
+  attnpool = register_module("attnpool", std::make_shared<AttentionPool>(config.image_size / 32, in, config.heads, embedding_dimension));
 }
 
 at::Tensor ModifiedResNet::forward(const at::Tensor& pixels) const {

@@ -50,10 +50,10 @@ std::shared_ptr<Mapping> map_file(const std::filesystem::path& file) {
 }
 
 std::optional<TensorType> parse_type(const std::string& name) {
-  static const std::map<std::string, TensorType> types = {
-      {"F64", TensorType::kF64}, {"F32", TensorType::kF32}, {"F16", TensorType::kF16}, {"BF16", TensorType::kBf16},
-      {"I64", TensorType::kI64}, {"I32", TensorType::kI32}, {"I16", TensorType::kI16}, {"I8", TensorType::kI8},
-      {"U8", TensorType::kU8},   {"BOOL", TensorType::kBool}};
+  static const std::map<std::string, TensorType> types = {{"F64", TensorType::kF64},   {"F32", TensorType::kF32}, {"F16", TensorType::kF16},
+                                                          {"BF16", TensorType::kBf16}, {"I64", TensorType::kI64}, {"I32", TensorType::kI32},
+                                                          {"I16", TensorType::kI16},   {"I8", TensorType::kI8},   {"U8", TensorType::kU8},
+                                                          {"BOOL", TensorType::kBool}};
   const auto found = types.find(name);
   return found == types.end() ? std::nullopt : std::optional(found->second);
 }
@@ -115,9 +115,8 @@ void check_coverage(const std::filesystem::path& file, const std::map<std::strin
   std::vector<std::span<const std::byte>> parts;
   parts.reserve(tensors.size());
   for (const auto& [name, view] : tensors) parts.push_back(view.data);
-  std::sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.data(), a.size()) < std::pair(b.data(), b.size());
-  });
+  std::sort(parts.begin(), parts.end(),
+            [](const auto& a, const auto& b) { return std::pair(a.data(), a.size()) < std::pair(b.data(), b.size()); });
   const std::byte* expected = data.data();
   for (const auto& part : parts) {
     if (part.data() != expected) fail(file, "its tensors overlap or leave holes: the file is damaged");
@@ -150,16 +149,26 @@ std::size_t tensor_type_bytes(TensorType type) {
 
 std::string_view tensor_type_name(TensorType type) {
   switch (type) {
-    case TensorType::kF64: return "fp64";
-    case TensorType::kF32: return "fp32";
-    case TensorType::kF16: return "fp16";
-    case TensorType::kBf16: return "bf16";
-    case TensorType::kI64: return "int64";
-    case TensorType::kI32: return "int32";
-    case TensorType::kI16: return "int16";
-    case TensorType::kI8: return "int8";
-    case TensorType::kU8: return "uint8";
-    case TensorType::kBool: return "bool";
+    case TensorType::kF64:
+      return "fp64";
+    case TensorType::kF32:
+      return "fp32";
+    case TensorType::kF16:
+      return "fp16";
+    case TensorType::kBf16:
+      return "bf16";
+    case TensorType::kI64:
+      return "int64";
+    case TensorType::kI32:
+      return "int32";
+    case TensorType::kI16:
+      return "int16";
+    case TensorType::kI8:
+      return "int8";
+    case TensorType::kU8:
+      return "uint8";
+    case TensorType::kBool:
+      return "bool";
   }
   throw std::logic_error("unhandled tensor type");
 }

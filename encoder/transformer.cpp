@@ -14,8 +14,7 @@ at::Tensor Attention::forward(const at::Tensor& x) const {
   const auto tokens = x.size(1);
   const auto width = x.size(2);
   // [n, tokens, 3 width] -> [3, n, heads, tokens, head width]
-  const auto qkv =
-      at::linear(x, in_proj_weight, in_proj_bias).view({n, tokens, 3, heads, width / heads}).permute({2, 0, 3, 1, 4});
+  const auto qkv = at::linear(x, in_proj_weight, in_proj_bias).view({n, tokens, 3, heads, width / heads}).permute({2, 0, 3, 1, 4});
   auto attended = at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], /*attn_mask=*/{}, /*dropout_p=*/0.0, causal);
   // [n, heads, tokens, head width] -> [n, tokens, width]
   return out_proj->forward(attended.transpose(1, 2).reshape({n, tokens, width}));

@@ -5,9 +5,8 @@ namespace clipdex::encoder {
 VisionTransformer::VisionTransformer(const VisionConfig& config, int embedding_dimension) {
   const std::int64_t width = config.width;
   const std::int64_t grid = config.image_size / config.patch_size;
-  conv1 = register_module(
-      "conv1", std::make_shared<Convolution>(Convolution::Options{
-                   .in = 3, .out = width, .kernel = config.patch_size, .stride = config.patch_size, .padding = 0}));
+  conv1 = register_module("conv1", std::make_shared<Convolution>(Convolution::Options{
+                                       .in = 3, .out = width, .kernel = config.patch_size, .stride = config.patch_size, .padding = 0}));
   class_embedding = register_parameter("class_embedding", at::empty({width}), /*requires_grad=*/false);
   positional_embedding = register_parameter("positional_embedding", at::empty({grid * grid + 1, width}), /*requires_grad=*/false);
   ln_pre = register_module("ln_pre", std::make_shared<LayerNorm>(width, config.layer_norm_epsilon));

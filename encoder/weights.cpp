@@ -87,11 +87,16 @@ Origin openai_origin(const SafetensorsFile& file, const std::string& name) {
 
 at::ScalarType scalar_type(TensorType type) {
   switch (type) {
-    case TensorType::kF64: return at::kDouble;
-    case TensorType::kF32: return at::kFloat;
-    case TensorType::kF16: return at::kHalf;
-    case TensorType::kBf16: return at::kBFloat16;
-    default: throw std::runtime_error("it holds " + std::string(tensor_type_name(type)) + ", and weights are floating-point numbers");
+    case TensorType::kF64:
+      return at::kDouble;
+    case TensorType::kF32:
+      return at::kFloat;
+    case TensorType::kF16:
+      return at::kHalf;
+    case TensorType::kBf16:
+      return at::kBFloat16;
+    default:
+      throw std::runtime_error("it holds " + std::string(tensor_type_name(type)) + ", and weights are floating-point numbers");
   }
 }
 
@@ -184,7 +189,8 @@ class Loader {
   static void append(std::string& text, const std::string& what, const std::vector<std::string>& names) {
     constexpr std::size_t kNamed = 5;
     if (names.empty()) return;
-    text += (text.empty() ? "" : " ") + std::to_string(names.size()) + " " + (names.size() == 1 ? "tensor is " : "tensors are ") + what + ": ";
+    text +=
+        (text.empty() ? "" : " ") + std::to_string(names.size()) + " " + (names.size() == 1 ? "tensor is " : "tensors are ") + what + ": ";
     for (std::size_t i = 0; i < names.size() && i < kNamed; ++i) text += (i == 0 ? "" : ", ") + names[i];
     text += names.size() > kNamed ? ", ..." : ".";
   }

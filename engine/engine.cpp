@@ -79,7 +79,8 @@ struct Engine::Impl {
     const std::weak_ptr<Collection> last = leaving.collection;
     leaving.collection.reset();
     if (leaving.closed.wait_for(drop_wait) == std::future_status::ready) return true;
-    if ((leaving.collection = last.lock())) {
+    leaving.collection = last.lock();
+    if (leaving.collection) {
       const std::lock_guard lock(mutex);
       collections[name] = std::move(leaving);
       throw ConflictError("the collection \"" + name + "\" is busy: try again when the requests under way on it have ended");

@@ -26,7 +26,7 @@ ErrorAnswer image_answer(const engine::ImageError& error) {
 HttpError malformed(const std::string& message) { return {400, "malformed_request", message}; }
 HttpError invalid_value(const std::string& message) { return {422, "invalid_value", message}; }
 
-ErrorAnswer answer_for(std::exception_ptr exception, const std::string& request_id) {
+ErrorAnswer answer_for(const std::exception_ptr& exception, const std::string& request_id) {
   try {
     std::rethrow_exception(exception);
   } catch (const HttpError& error) {

@@ -35,7 +35,7 @@ struct ErrorAnswer {
 };
 
 // What the client is told. Causes on our side are logged with the request's id and not told.
-ErrorAnswer answer_for(std::exception_ptr exception, const std::string& request_id);
+ErrorAnswer answer_for(const std::exception_ptr& exception, const std::string& request_id);
 
 // {"error":{"code","message","details"}}
 std::string error_body(const ErrorAnswer& answer);

@@ -33,7 +33,7 @@ bool is_request_id(const std::string& text) {
 }
 
 std::string request_id(const httplib::Request& request) {
-  const auto given = request.get_header_value(kRequestIdHeader);
+  auto given = request.get_header_value(kRequestIdHeader);
   if (is_request_id(given)) return given;
   thread_local std::mt19937_64 random{std::random_device{}()};
   char text[17];

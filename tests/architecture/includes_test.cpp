@@ -13,19 +13,16 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::map<std::string, std::set<std::string>> kAllowed = {
-    {"encoder", {"encoder"}},
-    {"index", {"index"}},
-    {"storage", {"storage"}},
-    {"engine", {"engine", "encoder", "index", "storage"}},
-    {"http", {"http", "engine"}},
-    {"cli", {"cli", "http", "engine"}},
+    {"encoder", {"encoder"}},     {"index", {"index"}},
+    {"storage", {"storage"}},     {"engine", {"engine", "encoder", "index", "storage"}},
+    {"http", {"http", "engine"}}, {"cli", {"cli", "http", "engine"}},
 };
 
 // First part of an include in angle brackets -> the folder it may stand in.
 const std::map<std::string, std::string> kHomes = {
-    {"torch", "encoder"},     {"ATen", "encoder"},     {"c10", "encoder"},    {"turbojpeg.h", "encoder"}, {"spng.h", "encoder"},
-    {"pcre2.h", "encoder"},   {"utf8proc.h", "encoder"}, {"zlib.h", "encoder"}, {"faiss", "index"},         {"rocksdb", "storage"},
-    {"httplib.h", "http"},    {"CLI", "cli"},
+    {"torch", "encoder"},  {"ATen", "encoder"},    {"c10", "encoder"},        {"turbojpeg.h", "encoder"},
+    {"spng.h", "encoder"}, {"pcre2.h", "encoder"}, {"utf8proc.h", "encoder"}, {"zlib.h", "encoder"},
+    {"faiss", "index"},    {"rocksdb", "storage"}, {"httplib.h", "http"},     {"CLI", "cli"},
 };
 
 struct Include {

@@ -86,9 +86,11 @@ void check_refused(const ModelFiles& files, const std::vector<std::string>& mess
 TEST_CASE("the built-in model gives the embeddings of its card") {
   const ClipEncoder encoder(kModel);
   const std::vector<std::string> texts = {"a red apple"};
-  check_begins_with(encoder.encode_texts(texts).row(0), {-0.06099F, -0.00306F, 0.06005F, -0.14058F, 0.02248F, 0.08303F, -0.02341F, -0.04579F});
+  check_begins_with(encoder.encode_texts(texts).row(0),
+                    {-0.06099F, -0.00306F, 0.06005F, -0.14058F, 0.02248F, 0.08303F, -0.02341F, -0.04579F});
   const std::vector<Image> images = {gallery_picture("frowning-face.png")};
-  check_begins_with(encoder.encode_images(images).row(0), {-0.05758F, -0.02196F, 0.08088F, 0.03071F, 0.07925F, -0.06667F, -0.07206F, 0.00912F});
+  check_begins_with(encoder.encode_images(images).row(0),
+                    {-0.05758F, -0.02196F, 0.08088F, 0.03071F, 0.07925F, -0.06667F, -0.07206F, 0.00912F});
 }
 
 TEST_CASE("embeddings are of unit length unless they are asked for as the projection leaves them") {

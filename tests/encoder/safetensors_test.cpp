@@ -20,7 +20,8 @@ using clipdex::tests::write_safetensors;
 TEST_CASE("a safetensors file gives back names, types, shapes and bytes") {
   const TemporaryDirectory directory;
   const auto file = directory.path() / "m.safetensors";
-  write_safetensors(file, {{"a", float_tensor({2, 1}, {1.5F, -2.0F})}, {"empty", float_tensor({0, 3}, {})}, {"scalar", float_tensor({}, {7.0F})}});
+  write_safetensors(
+      file, {{"a", float_tensor({2, 1}, {1.5F, -2.0F})}, {"empty", float_tensor({0, 3}, {})}, {"scalar", float_tensor({}, {7.0F})}});
   const SafetensorsFile opened(file);
   REQUIRE(opened.tensors().size() == 3);
   const auto& a = opened.tensors().at("a");
@@ -56,9 +57,10 @@ TEST_CASE("a damaged or hostile safetensors header is refused with the file and 
       {entry("[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0,4]"), four, "too many dimensions"},
       {entry("[1]", "[0,4]"), four + four, "bytes follow the last tensor"},
       {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", four, "overlap"},
-      {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})", four + four + four,
-       "overlap or leave holes"},
-      {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", four, "there twice"},
+      {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})",
+       four + four + four, "overlap or leave holes"},
+      {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", four,
+       "there twice"},
       {R"({"a":[[[[[[[[1]]]]]]]]})", four, "nested too deeply"},
       {R"({"a":7})", four, "no valid dtype"},
   };
