@@ -51,6 +51,7 @@ function showError(error) {
   if (!error) return;
   element('p', error.message, $('error'));
   if (error instanceof Unreachable) element('button', 'Try again', $('error')).addEventListener('click', () => show());
+  $('error').scrollIntoView({ block: 'nearest' });
 }
 
 // ---- the home view ----
@@ -88,7 +89,7 @@ function showMosaic(records, parent) {
 
 function showHowToIngest(box) {
   const chosen = collection();
-  element('h1', chosen ? `The collection “${chosen.name}” is empty` : 'No pictures yet', box);
+  element('h1', chosen ? `The collection “${chosen.name}” is empty` : 'No pictures yet', box).className = 'title';
   element('p', 'Add a folder of pictures from a terminal:', box);
   const server = location.origin === 'http://127.0.0.1:8080' ? '' : ` --server ${location.origin}`;
   element('pre', `clipdex ingest ~/Pictures --collection ${chosen?.name ?? 'photos'}${server}`, box);
@@ -203,7 +204,7 @@ function setQuery(next) {
   const byPicture = query?.file || query?.id !== undefined;
   document.body.classList.toggle('home', !query);
   $('query').value = query?.text ?? '';
-  $('query').placeholder = byPicture ? '' : 'Describe a picture, or drop one';
+  $('query').placeholder = byPicture ? '' : 'Describe or drop a picture';
   $('chip').hidden = !byPicture;
   if (byPicture) nameQuery(query.file ? query.file.name || 'Pasted picture' : query.id);
   else document.title = query ? `${query.text} – clipdex` : 'clipdex';
@@ -336,19 +337,16 @@ function moveAmongPictures(event) {
   else pictures[at + step]?.focus();
 }
 
-function listenForKeys() {
-  addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === '/' && !['INPUT', 'SELECT'].includes(document.activeElement.tagName)) {
-      event.preventDefault();
-      $('query').select();
-    }
-    moveAmongPictures(event);
-  });
-  $('query').addEventListener('keydown', (event) => {
+function onKey(event) {
+  if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;  // an input method's keys are not ours
+  if (event.target === $('query')) {
     if (event.key === 'Backspace' && !$('query').value && !$('chip').hidden) go(null);
     if (event.key === 'Escape') $('query').value = '';
-  });
+  } else if (event.key === '/' && event.target.tagName !== 'SELECT') {
+    event.preventDefault();
+    $('query').select();
+  }
+  moveAmongPictures(event);
 }
 
 function start() {
@@ -373,7 +371,7 @@ function start() {
   $('show-more').addEventListener('click', () => show($('results').childElementCount));
   addEventListener('popstate', fromHistory);
   listenForFiles();
-  listenForKeys();
+  addEventListener('keydown', onKey);
   fromHistory();
 }
 

@@ -1,0 +1,94 @@
+#include "tests/page/page.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <exception>
+
+namespace clipdex::tests {
+
+Page::Page() : server(directory.path() / "data"), client(server.url()) {}
+
+Page::~Page() {
+  if (std::uncaught_exceptions() == 0) return;
+  try {
+    browser.screenshot(std::filesystem::path(CLIPDEX_BINARY_DIR) / "page_test_failure.png");
+  } catch (const std::exception&) {  // the test's own failure is what counts
+  }
+}
+
+void Page::ingest_gallery() {
+  const auto outcome = run_clipdex(
+      {"ingest", kGallery.string(), "--metadata", (kGallery / "metadata.jsonl").string(), "-c", "gallery", "--server", server.url()});
+  INFO(outcome.error);
+  REQUIRE(outcome.exit_code == 0);
+}
+
+void Page::ingest(const std::string& collection, const std::string& file, const std::string& id, const json& metadata) {
+  if (!client.collection(collection)) client.create_collection(collection, {});
+  const std::vector<engine::IngestItem> items = {{.id = id, .bytes = gallery_file(file), .source = file, .metadata = metadata.dump()}};
+  const auto results = client.ingest(collection, items);
+  INFO(results.at(0).error);
+  REQUIRE(results.at(0).status == engine::IngestStatus::kCreated);
+}
+
+void Page::open(const std::string& address) {
+  browser.open(server.url() + address);
+  settle();
+}
+
+void Page::settle() { browser.wait_until("document.getElementById('main').getAttribute('aria-busy') === 'false'"); }
+
+void Page::search(const std::string& text) {
+  browser.run("document.getElementById('query').value = ''");
+  browser.type("#query", text + kEnter);
+  settle();
+}
+
+void Page::bring_file(const std::string& event, const std::string& id, const std::string& name, const std::string& type) {
+  browser.run(R"js(
+    const [event, id, name, type] = arguments;
+    const answer = await fetch(`/v1/collections/gallery/images/${encodeURIComponent(id)}/content`);
+    const canvas = document.createElement('canvas');
+    const bitmap = await createImageBitmap(await answer.blob());
+    [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
+    canvas.getContext('2d').drawImage(bitmap, 0, 0);
+    const picture = await new Promise((resolve) => canvas.toBlob(resolve, type.startsWith('image/') ? type : 'image/png'));
+    const carried = new DataTransfer();
+    carried.items.add(new File([picture], name, { type }));
+    const settings = { bubbles: true, cancelable: true };
+    if (event === 'paste') {
+      document.getElementById('query').dispatchEvent(new ClipboardEvent('paste', { ...settings, clipboardData: carried }));
+    } else {
+      for (const step of ['dragenter', 'dragover', 'drop']) {
+        document.getElementById('main').dispatchEvent(new DragEvent(step, { ...settings, dataTransfer: carried }));
+      }
+    }
+  )js",
+              {event, id, name, type});
+  settle();
+}
+
+std::vector<Shown> Page::results() {
+  const json cards = browser.run(R"js(
+    return [...document.querySelectorAll('#results > .card')].map((card) => ({
+      id: card.dataset.id, caption: card.querySelector('.caption').innerText, score: card.querySelector('.score').innerText }));
+  )js");
+  std::vector<Shown> shown;
+  for (const auto& card : cards) shown.push_back({card.at("id"), card.at("caption"), card.at("score")});
+  return shown;
+}
+
+std::string Page::text(const std::string& selector) {
+  return browser.run("const found = document.querySelector(arguments[0]); return found?.checkVisibility() ? found.innerText : ''",
+                     {selector});
+}
+
+std::string Page::address() { return browser.run("return location.pathname + location.search"); }
+
+void Page::see_all_thumbnails(const std::string& selector) {
+  browser.run("for (const image of document.querySelectorAll(arguments[0])) image.loading = 'eager'", {selector});
+  browser.wait_until("[...document.querySelectorAll(arguments[0])].every((image) => image.complete)", {selector});
+  CHECK(browser.run("return [...document.querySelectorAll(arguments[0])].map((image) => image.naturalWidth > 0)", {selector}) ==
+        json(std::vector<bool>(browser.run("return document.querySelectorAll(arguments[0]).length", {selector}), true)));
+}
+
+}  // namespace clipdex::tests
