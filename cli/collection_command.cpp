@@ -6,6 +6,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/target.h"
 #include "http/json_text.h"
@@ -22,7 +23,7 @@ struct CollectionOptions {
 int create(const CollectionOptions& options) {
   engine::CollectionSettings settings{.index_type = options.index};
   settings.store = engine::stored_content_from_name(options.store).value_or(settings.store);
-  open_target(options.target)->create_collection(options.name, settings);
+  open_target(options.target, DataDirectory::kMade)->create_collection(options.name, settings);
   std::fprintf(stderr, "the collection \"%s\" is there\n", options.name.c_str());
   return kSuccess;
 }
@@ -35,7 +36,10 @@ int show(const CollectionOptions& options) {
 }
 
 int list(const CollectionOptions& options) {
-  for (const auto& statistics : open_target(options.target)->collections()) std::cout << http::to_json_text(statistics) << '\n';
+  const auto target = open_target(options.target);
+  for (const auto& statistics : target->collections()) std::cout << http::to_json_text(statistics) << '\n';
+  for (const auto& bad : target->unusable_collections())
+    std::fprintf(stderr, "%s cannot be used: %s\n", bad.name.c_str(), bad.reason.c_str());
   return kSuccess;
 }
 
@@ -49,15 +53,20 @@ bool confirmed(const CollectionOptions& options) {
 }
 
 int drop(const CollectionOptions& options) {
-  if (!confirmed(options)) return kFailure;
-  if (!open_target(options.target)->drop_collection(options.name)) throw std::runtime_error("there is no collection \"" + options.name + "\"");
+  if (!confirmed(options)) {
+    std::fputs("nothing was dropped\n", stderr);
+    return kFailure;
+  }
+  if (!open_target(options.target)->drop_collection(options.name))
+    throw std::runtime_error("there is no collection \"" + options.name + "\"");
   std::fprintf(stderr, "the collection \"%s\" is gone\n", options.name.c_str());
   return kSuccess;
 }
 
 using Run = int (*)(const CollectionOptions&);
 
-CLI::App* add(CLI::App& parent, const std::string& name, const std::string& what, Run run, Action& action, std::shared_ptr<CollectionOptions>& options) {
+CLI::App* add(CLI::App& parent, const std::string& name, const std::string& what, Run run, Action& action,
+              std::shared_ptr<CollectionOptions>& options) {
   auto* command = parent.add_subcommand(name, what);
   options = std::make_shared<CollectionOptions>();
   add_target_options(*command, options->target, /*with_collection=*/false);
@@ -69,17 +78,25 @@ CLI::App* add(CLI::App& parent, const std::string& name, const std::string& what
 
 void add_collection_command(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("collection", "Make, show, list and drop collections");
-  command->require_subcommand(1);
+  command->require_subcommand(0, 1);
   std::shared_ptr<CollectionOptions> options;
   auto* creating = add(*command, "create", "Make a collection; nothing changes if it is there", create, action, options);
-  creating->add_option("name", options->name, "Name: 1 to 64 of a-z, 0-9, _ and -")->required();
-  creating->add_option("--store", options->store, "What to keep of each picture")->check(CLI::IsMember({"none", "thumbnail", "original"}))->capture_default_str();
+  creating->add_option("name", options->name, "Name: 1 to 64 of a-z, 0-9, _ and -")->required()->check(check_text);
+  creating->footer("Example:\n  clipdex collection create photos --store original --data ./clipdex-data");
+  creating
+      ->add_option("--store", options->store,
+                   "What to keep of each picture besides its embedding and metadata; an original comes with its thumbnail")
+      ->check(CLI::IsMember({"none", "thumbnail", "original"}))
+      ->capture_default_str();
   creating->add_option("--index", options->index, "Index type")->check(CLI::IsMember({"flat"}))->capture_default_str();
   auto* showing = add(*command, "show", "Counts, sizes and settings as JSON", show, action, options);
-  showing->add_option("name", options->name, "Name")->required();
-  add(*command, "list", "All collections, a JSON line each", list, action, options);
+  showing->add_option("name", options->name, "Name")->required()->check(check_text);
+  showing->footer("Example:\n  clipdex collection show photos");
+  add(*command, "list", "All collections, a JSON line each", list, action, options)
+      ->footer("Example:\n  clipdex collection list --data ./clipdex-data");
   auto* dropping = add(*command, "drop", "Drop a collection with all its images", drop, action, options);
-  dropping->add_option("name", options->name, "Name")->required();
+  dropping->add_option("name", options->name, "Name")->required()->check(check_text);
+  dropping->footer("Example:\n  clipdex collection drop photos --yes");
   dropping->add_flag("--yes", options->yes, "Do not ask");
   command->footer("Examples:\n  clipdex collection create photos --store original\n  clipdex collection drop photos --yes");
 }

@@ -11,6 +11,8 @@
 #include <iostream>
 #include <stdexcept>
 
+#include "cli/arguments.h"
+#include "cli/table.h"
 #include "engine/errors.h"
 #include "http/client.h"
 
@@ -18,7 +20,9 @@ namespace clipdex::cli {
 namespace {
 
 int report(int code, const std::string& message) {
-  std::cerr << "clipdex: " << message << '\n';
+  // It may quote an id or a server's answer: neither is to drive the terminal or to fill it.
+  constexpr std::size_t kColumnsMax = 2000;
+  std::cerr << "clipdex: " << printable(message, kColumnsMax) << '\n';
   return code;
 }
 
@@ -42,6 +46,12 @@ int exit_code_of(const std::exception_ptr& exception) {
   }
 }
 
+// Words that no command takes.
+int unexpected(const CLI::App& program, const CLI::ExtrasError& error) {
+  if (!program.get_subcommands().empty()) return program.exit(error, std::cerr, std::cerr) == 0 ? kSuccess : kWrongUse;
+  return report(kWrongUse, "there is no command \"" + program.remaining().front() + "\": \"clipdex --help\" lists them");
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
@@ -53,7 +63,8 @@ int run(int argc, char** argv) {
   spdlog::set_level(spdlog::level::warn);
 
   CLI::App program("clipdex: search pictures by what is in them", "clipdex");
-  program.require_subcommand(1);
+  program.require_subcommand(0, 1);  // none at all is met below, with the help
+  program.set_version_flag("--version", version_text(), "Print the version and exit");
   program.footer("Each command has --help with examples. Exit codes: 0 success, 1 failure, 2 wrong use, 3 some inputs failed.");
   Action action;
   add_serve_command(program, action);
@@ -66,10 +77,17 @@ int run(int argc, char** argv) {
   add_embed_command(program, action);
   add_model_command(program, action);
   add_version_command(program, action);
+  remove_marks(program);
   try {
-    program.parse(argc, argv);
+    program.parse(marked_arguments(argc, argv));
+  } catch (const CLI::ExtrasError& error) {
+    return unexpected(program, error);
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? kSuccess : kWrongUse;
+  }
+  if (!action) {
+    std::cerr << program.help();
+    return kWrongUse;
   }
   try {
     const int code = action();

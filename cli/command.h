@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 namespace CLI {
 class App;
@@ -16,6 +17,9 @@ inline constexpr int kPartlyDone = 3;  // some inputs failed
 
 // What the parsed command line asks for; returns the exit code.
 using Action = std::function<int()>;
+
+// "clipdex 0.1.0 (...)"
+std::string version_text();
 
 // Parses, runs, and says on stderr what went wrong. Returns the exit code.
 int run(int argc, char** argv);

@@ -4,7 +4,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/arguments.h"
 #include "cli/command.h"
+#include "cli/table.h"
 #include "cli/target.h"
 
 namespace clipdex::cli {
@@ -18,12 +20,13 @@ struct DeleteOptions {
 
 int remove(const DeleteOptions& options) {
   const auto target = open_target(options.target);
+  constexpr std::size_t kIdColumns = 512;
   std::size_t deleted = 0;
   for (const auto& id : options.ids) {
     const bool existed = target->remove(options.target.collection, id);
     deleted += existed ? 1 : 0;
     if (options.json) std::cout << nlohmann::json{{"id", id}, {"status", existed ? "deleted" : "not_found"}}.dump() << '\n';
-    if (!existed) std::fprintf(stderr, "there is no image \"%s\"\n", id.c_str());
+    if (!existed) std::fprintf(stderr, "there is no image \"%s\"\n", printable(id, kIdColumns).c_str());
   }
   std::fprintf(stderr, "%zu of %zu deleted\n", deleted, options.ids.size());
   if (deleted == 0) return kFailure;
@@ -35,7 +38,7 @@ int remove(const DeleteOptions& options) {
 void add_delete_command(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("delete", "Delete images by their ids");
   auto options = std::make_shared<DeleteOptions>();
-  command->add_option("ids", options->ids, "Ids")->required();
+  command->add_option("ids", options->ids, "Ids, as \"clipdex list\" shows them")->required()->check(check_text);
   add_target_options(*command, options->target);
   command->add_flag("--json", options->json, "One JSON line an id on stdout");
   command->footer("Example:\n  clipdex delete -c photos 2019/beach.jpg 2019/blurred.jpg");

@@ -7,9 +7,9 @@
 #include <stdexcept>
 
 #include "cli/command.h"
-#include "cli/input_files.h"
 #include "cli/model_location.h"
 #include "cli/numpy_file.h"
+#include "cli/picture.h"
 #include "engine/model.h"
 
 namespace clipdex::cli {
@@ -23,7 +23,8 @@ struct EmbedOptions {
 };
 
 void print(const std::string& input, const char* kind, std::span<const float> embedding) {
-  std::cout << R"({"input":)" << nlohmann::json(input).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << R"(,"kind":")" << kind << R"(","embedding":[)";
+  std::cout << R"({"input":)" << nlohmann::json(input).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << R"(,"kind":")"
+            << kind << R"(","embedding":[)";
   for (std::size_t i = 0; i < embedding.size(); ++i) {
     char text[32];
     const auto end = std::to_chars(text, text + sizeof text, embedding[i]).ptr;  // the shortest that reads back equal
@@ -38,10 +39,11 @@ void print_all(const std::string& input, const char* kind, const engine::Embeddi
 
 std::vector<std::int32_t> parse_ids(const std::string& text) {
   std::vector<std::int32_t> ids;
-  for (const char* at = text.data(), *end = at + text.size(); at <= end;) {
+  for (const char *at = text.data(), *end = at + text.size(); at <= end;) {
     std::int32_t id = 0;
     const auto [after, error] = std::from_chars(at, end, id);
-    if (error != std::errc() || (after != end && *after != ',')) throw std::invalid_argument("--token-ids takes whole numbers with commas between them, not \"" + text + "\"");
+    if (error != std::errc() || (after != end && *after != ','))
+      throw std::invalid_argument("--token-ids takes whole numbers with commas between them, not \"" + text + "\"");
     ids.push_back(id);
     at = after + 1;
   }
@@ -54,21 +56,10 @@ engine::Embeddings embed_pixels(const engine::ClipEncoder& encoder, const std::s
   const auto& expected = encoder.preprocessing();
   if (array.shape.size() != 4 || array.shape[1] != 3 || array.shape[2] != static_cast<std::size_t>(expected.height) ||
       array.shape[3] != static_cast<std::size_t>(expected.width)) {
-    throw std::invalid_argument(file + " is not of the shape [n, 3, " + std::to_string(expected.height) + ", " + std::to_string(expected.width) + "]");
+    throw std::invalid_argument(file + " is not of the shape [n, 3, " + std::to_string(expected.height) + ", " +
+                                std::to_string(expected.width) + "]");
   }
   return encoder.encode_pixels(array.values, array.shape[0], normalize);
-}
-
-engine::Embeddings embed_image(const engine::ClipEncoder& encoder, const std::string& file, bool normalize) {
-  std::string error;
-  const auto bytes = read_file(file, engine::ImageLimits{}.bytes_max, error);
-  if (!bytes) throw std::runtime_error("cannot read " + file + ": " + error);
-  try {
-    const std::vector<engine::Image> image = {engine::decode_image({reinterpret_cast<const std::uint8_t*>(bytes->data()), bytes->size()})};
-    return encoder.encode_images(image, normalize);
-  } catch (const std::runtime_error& failure) {
-    throw std::runtime_error(file + ": " + failure.what());
-  }
 }
 
 int embed(const EmbedOptions& options) {
@@ -81,7 +72,7 @@ int embed(const EmbedOptions& options) {
     } else if (kind == "--token-ids") {
       print_all(value, "text", encoder.encode_tokens(std::vector<std::vector<std::int32_t>>{parse_ids(value)}, normalize));
     } else if (kind == "--image") {
-      print_all(value, "image", embed_image(encoder, value, normalize));
+      print_all(value, "image", encoder.encode_images(std::vector<engine::Image>{read_picture(value)}, normalize));
     } else {
       print_all(value, "image", embed_pixels(encoder, value, normalize));
     }
@@ -94,16 +85,23 @@ int embed(const EmbedOptions& options) {
 void add_embed_command(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("embed", "Print the embeddings of texts and pictures, a JSON line each, in the order given");
   auto options = std::make_shared<EmbedOptions>();
-  command->add_option("--model", options->model, "Model directory (default: the built-in model)");
-  for (const auto& [name, what] : std::map<std::string, std::string>{{"--text", "A text"},
-                                                                    {"--image", "A picture's file"},
-                                                                    {"--token-ids", "Token ids with start and end, such as 49406,320,2368,49407: bypasses the tokenizer"},
-                                                                    {"--pixels", "float32 [n,3,H,W] as .npy, normalised: bypasses preprocessing"}}) {
-    command->add_option(name, what)->expected(1)->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command->add_option("--model", options->model, "Model directory (default: CLIPDEX_MODEL, else the built-in model)");
+  for (const auto& [name, what] : std::map<std::string, std::string>{
+           {"--text", "A text"},
+           {"--image", "A picture's file"},
+           {"--token-ids", "Token ids with start and end, such as 49406,320,2368,49407: bypasses the tokenizer"},
+           {"--pixels", "float32 [n,3,H,W] as .npy, normalised: bypasses preprocessing"}}) {
+    command->add_option(name, what)
+        ->type_name("TEXT")
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   }
   command->add_flag("--raw", options->raw, "Leave the vectors as the projection makes them, not of unit length");
   command->add_flag("--json", options->json, "JSON lines, which is what there is");
-  command->footer("Examples:\n  clipdex embed --text \"a red apple\" --image apple.jpg --json\n  clipdex embed --model ~/models/clip --raw --pixels batch.npy");
+  command->footer(
+      "Examples:\n  clipdex embed --text \"a red apple\" --image apple.jpg --json\n  clipdex embed --model ~/models/clip --raw --pixels "
+      "batch.npy");
   command->callback([command, options, &action] {
     std::map<const CLI::Option*, std::size_t> seen;
     for (const auto* option : command->parse_order()) {

@@ -28,7 +28,7 @@ void walk(const fs::path& folder, const std::string& prefix, std::vector<InputFi
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     if (!is_hidden(entry->path())) entries.push_back(*entry);
   }
-  if (error) files.push_back({folder, prefix, "cannot read the folder: " + error.message()});
+  if (error) files.push_back({folder, prefix.empty() ? folder.string() : prefix, "cannot read the folder: " + error.message()});
   std::sort(entries.begin(), entries.end());
   for (const auto& entry : entries) {
     std::error_code unknown;  // then it is no folder, and reading it as a file says why
@@ -88,7 +88,8 @@ std::optional<std::string> read_file(const fs::path& path, std::size_t bytes_max
 
 std::map<std::string, std::string> read_metadata_lines(const fs::path& path) {
   std::ifstream stream(path);
-  if (!stream) throw std::invalid_argument("cannot read the metadata in " + path.string());
+  std::error_code ignored;
+  if (!stream || fs::is_directory(path, ignored)) throw std::invalid_argument("cannot read the metadata in " + path.string());
   std::map<std::string, std::string> metadata;
   std::size_t number = 0;
   for (std::string line; std::getline(stream, line);) {
@@ -103,6 +104,10 @@ std::map<std::string, std::string> read_metadata_lines(const fs::path& path) {
     metadata[name] = object.dump();
   }
   return metadata;
+}
+
+std::string as_text(const std::string& bytes) {
+  return nlohmann::json::parse(nlohmann::json(bytes).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)).get<std::string>();
 }
 
 bool is_utf8(const std::string& text) {

@@ -15,8 +15,8 @@ struct InputFile {
   std::string error;  // set if it cannot be read, or is a folder that cannot
 };
 
-// Folders are walked recursively, in order of names, for .jpg, .jpeg and .png; hidden ones are skipped and links to folders are not followed.
-// A file that is named itself is taken whatever its name. Throws std::invalid_argument for a path that does not exist.
+// Folders are walked recursively, in order of names, for .jpg, .jpeg and .png; hidden ones are skipped and links to folders are not
+// followed. A file that is named itself is taken whatever its name. Throws std::invalid_argument for a path that does not exist.
 std::vector<InputFile> collect_inputs(const std::vector<std::string>& paths);
 
 // The whole file. Nothing and a reason in `error` if it cannot be read or is over the limit.
@@ -27,5 +27,7 @@ std::map<std::string, std::string> read_metadata_lines(const std::filesystem::pa
 
 // File names and arguments are any bytes; ids and queries are text.
 bool is_utf8(const std::string& text);
+// With U+FFFD for what is not UTF-8.
+std::string as_text(const std::string& bytes);
 
 }  // namespace clipdex::cli

@@ -23,7 +23,8 @@ void print(const std::vector<engine::ImageRecord>& images, bool json) {
       std::cout << http::to_json_text(record) << '\n';
     } else {
       std::cout << printable(record.id, kIdColumns) << '\t' << record.width << 'x' << record.height << '\t' << record.format << '\t'
-                << human_bytes(static_cast<double>(record.bytes)) << '\t' << printable(caption_of(record.metadata, record.source), kCaptionColumns) << '\n';
+                << human_bytes(static_cast<double>(record.bytes)) << '\t'
+                << printable(caption_of(record.metadata, record.source), kCaptionColumns) << '\n';
     }
   }
 }

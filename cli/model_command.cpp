@@ -6,8 +6,8 @@
 #include <stdexcept>
 
 #include "cli/command.h"
-#include "cli/input_files.h"
 #include "cli/numpy_file.h"
+#include "cli/picture.h"
 #include "engine/model.h"
 
 namespace clipdex::cli {
@@ -28,7 +28,10 @@ json facts(const engine::ClipEncoder& encoder) {
   const bool resnet = config.vision.kind == engine::VisionKind::kResNet;
   json tokenizer = nullptr;
   if (encoder.tokenizer() != nullptr) {
-    tokenizer = {{"kind", "byte-level BPE"}, {"vocabulary", encoder.tokenizer()->vocabulary_size()}, {"start", encoder.tokenizer()->start_token()}, {"end", encoder.tokenizer()->end_token()}};
+    tokenizer = {{"kind", "byte-level BPE"},
+                 {"vocabulary", encoder.tokenizer()->vocabulary_size()},
+                 {"start", encoder.tokenizer()->start_token()},
+                 {"end", encoder.tokenizer()->end_token()}};
   }
   return {{"name", info.name},
           {"architecture", info.architecture},
@@ -38,7 +41,11 @@ json facts(const engine::ClipEncoder& encoder) {
           {"parameters", info.parameters},
           {"embedding_dimension", encoder.dimension()},
           {"logit_scale", info.logit_scale},
-          {"vision", {{"kind", resnet ? "ModifiedResNet" : "VisionTransformer"}, {"image_size", config.vision.image_size}, {"width", config.vision.width}, {"heads", config.vision.heads}}},
+          {"vision",
+           {{"kind", resnet ? "ModifiedResNet" : "VisionTransformer"},
+            {"image_size", config.vision.image_size},
+            {"width", config.vision.width},
+            {"heads", config.vision.heads}}},
           {"text",
            {{"context_length", config.text.context_length},
             {"vocabulary_size", config.text.vocabulary_size},
@@ -46,7 +53,11 @@ json facts(const engine::ClipEncoder& encoder) {
             {"heads", config.text.heads},
             {"layers", config.text.layers}}},
           {"tokenizer", tokenizer},
-          {"preprocessing", {{"size", {preprocessing.height, preprocessing.width}}, {"mean", preprocessing.mean}, {"std", preprocessing.std}, {"exact", engine::describe(preprocessing)}}},
+          {"preprocessing",
+           {{"size", {preprocessing.height, preprocessing.width}},
+            {"mean", preprocessing.mean},
+            {"std", preprocessing.std},
+            {"exact", engine::describe(preprocessing)}}},
           {"fingerprint", info.fingerprint}};
 }
 
@@ -56,7 +67,8 @@ int inspect(const ModelOptions& options) {
     std::cout << all.dump() << '\n';
     return kSuccess;
   }
-  for (const auto& [name, value] : all.items()) std::cout << name << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
+  for (const auto& [name, value] : all.items())
+    std::cout << name << ": " << (value.is_string() ? value.get<std::string>() : value.dump()) << '\n';
   return kSuccess;
 }
 
@@ -76,12 +88,10 @@ int tokenize(const ModelOptions& options) {
 
 int preprocess(const ModelOptions& options) {
   const engine::ClipEncoder encoder(options.model);
-  std::string error;
-  const auto bytes = read_file(options.image, engine::ImageLimits{}.bytes_max, error);
-  if (!bytes) throw std::runtime_error("cannot read " + options.image + ": " + error);
-  const auto image = engine::decode_image({reinterpret_cast<const std::uint8_t*>(bytes->data()), bytes->size()});
+  const auto image = read_picture(options.image);
   const auto pixels = engine::preprocess(image, encoder.preprocessing());
-  const std::size_t shape[] = {1, 3, static_cast<std::size_t>(encoder.preprocessing().height), static_cast<std::size_t>(encoder.preprocessing().width)};
+  const std::size_t shape[] = {1, 3, static_cast<std::size_t>(encoder.preprocessing().height),
+                               static_cast<std::size_t>(encoder.preprocessing().width)};
   write_numpy(options.out, shape, pixels);
   std::fprintf(stderr, "%s: float32 [1, 3, %zu, %zu]\n", options.out.c_str(), shape[2], shape[3]);
   return kSuccess;
@@ -91,24 +101,30 @@ int preprocess(const ModelOptions& options) {
 
 void add_model_command(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("model", "Look into a model: what it is, its tokens, its pixels");
-  command->require_subcommand(1);
+  command->require_subcommand(0, 1);
   const auto add = [&](const std::string& name, const std::string& what, int (*run)(const ModelOptions&)) {
     auto* part = command->add_subcommand(name, what);
     auto options = std::make_shared<ModelOptions>();
-    part->add_option("model", options->model, name == "tokenize" ? "Model directory, or a tokenizer file (bpe_simple_vocab_16e6.txt.gz)" : "Model directory")->required();
+    part->add_option("model", options->model,
+                     name == "tokenize" ? "Model directory, or a tokenizer file (bpe_simple_vocab_16e6.txt.gz)" : "Model directory")
+        ->required();
     part->callback([options, run, &action] { action = [options, run] { return run(*options); }; });
     return std::pair(part, options);
   };
   const auto [inspecting, inspected] = add("inspect", "Architecture, dimensions, tokenizer, preprocessing, fingerprint", inspect);
   inspecting->add_flag("--json", inspected->json, "As one JSON line");
+  inspecting->footer("Example:\n  clipdex model inspect models/emoji-clip --json");
   const auto [tokenizing, tokenized] = add("tokenize", "Token ids of texts, a line each", tokenize);
   tokenizing->add_option("texts", tokenized->texts, "Texts (behind -- if one begins with -)")->required();
   tokenizing->add_flag("--json", tokenized->json, "As JSON lines");
+  tokenizing->footer("Example:\n  clipdex model tokenize models/emoji-clip --json -- \"a red apple\"");
   const auto [preprocessing, preprocessed] = add("preprocess", "The pixel tensor of a picture, as the model gets it", preprocess);
   preprocessing->add_option("image", preprocessed->image, "Picture")->required();
   preprocessing->add_option("--out", preprocessed->out, "Where to write it: float32 [1,3,H,W] as .npy")->required();
-  command->footer("Examples:\n  clipdex model inspect models/emoji-clip --json\n  clipdex model tokenize models/emoji-clip --json -- \"a red apple\"\n"
-                  "  clipdex model preprocess models/emoji-clip apple.jpg --out apple.npy");
+  preprocessing->footer("Example:\n  clipdex model preprocess models/emoji-clip apple.jpg --out apple.npy");
+  command->footer(
+      "Examples:\n  clipdex model inspect models/emoji-clip --json\n  clipdex model tokenize models/emoji-clip --json -- \"a red apple\"\n"
+      "  clipdex model preprocess models/emoji-clip apple.jpg --out apple.npy");
 }
 
 }  // namespace clipdex::cli

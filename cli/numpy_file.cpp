@@ -8,6 +8,7 @@
 #include <regex>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 namespace clipdex::cli {
 namespace {
@@ -18,7 +19,9 @@ constexpr std::string_view kMagic("\x93NUMPY", 6);
 constexpr std::size_t kHeaderBytesMax = 4096;  // NumPy writes 118; the regular expressions below recurse
 constexpr std::size_t kElementsMax = std::size_t{1} << 31;
 
-[[noreturn]] void fail(const std::filesystem::path& file, const std::string& what) { throw std::runtime_error("cannot read " + file.string() + ": " + what); }
+[[noreturn]] void fail(const std::filesystem::path& file, const std::string& what) {
+  throw std::runtime_error("cannot read " + file.string() + ": " + what);
+}
 
 std::string read_exactly(std::ifstream& stream, std::size_t size, const std::filesystem::path& file) {
   std::string bytes(size, '\0');
@@ -29,8 +32,10 @@ std::string read_exactly(std::ifstream& stream, std::size_t size, const std::fil
 
 std::vector<std::size_t> parse_shape(const std::string& header, const std::filesystem::path& file) {
   std::smatch match;
-  if (!std::regex_search(header, match, std::regex(R"('descr'\s*:\s*'<f4')"))) fail(file, "its numbers are not little-endian float32: convert them with .astype('<f4')");
-  if (!std::regex_search(header, match, std::regex(R"('fortran_order'\s*:\s*False)"))) fail(file, "it is not in C order: convert it with numpy.ascontiguousarray");
+  if (!std::regex_search(header, match, std::regex(R"('descr'\s*:\s*'<f4')")))
+    fail(file, "its numbers are not little-endian float32: convert them with .astype('<f4')");
+  if (!std::regex_search(header, match, std::regex(R"('fortran_order'\s*:\s*False)")))
+    fail(file, "it is not in C order: convert it with numpy.ascontiguousarray");
   if (!std::regex_search(header, match, std::regex(R"('shape'\s*:\s*\(([0-9, ]*)\))"))) fail(file, "it has no shape");
   const std::string numbers = match[1];
   std::vector<std::size_t> shape;
@@ -42,8 +47,10 @@ std::vector<std::size_t> parse_shape(const std::string& header, const std::files
 }  // namespace
 
 NumpyArray read_numpy(const std::filesystem::path& file) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error)) fail(file, error ? error.message() : "it is not a regular file");
   std::ifstream stream(file, std::ios::binary);
-  if (!stream) fail(file, "no such file, or no permission");
+  if (!stream) fail(file, std::strerror(errno));
   const std::string start = read_exactly(stream, kMagic.size() + 2, file);
   if (!start.starts_with(kMagic)) fail(file, "it is not a .npy file");
   const int version = start[kMagic.size()];

@@ -1,15 +1,19 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
-#include <fstream>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/input_files.h"
 #include "cli/numpy_file.h"
 #include "cli/table.h"
 #include "cli/target.h"
+#include "http/client.h"
 #include "http/json_text.h"
 
 namespace clipdex::cli {
@@ -24,13 +28,33 @@ struct SearchOptions {
 };
 
 std::vector<float> read_vector(const std::string& file) {
-  if (file.ends_with(".npy")) return read_numpy(file).values;
-  std::ifstream stream(file);
-  const auto parsed = nlohmann::json::parse(stream, nullptr, false);
-  if (!parsed.is_array() || parsed.empty() || !std::all_of(parsed.begin(), parsed.end(), [](const auto& v) { return v.is_number(); })) {
-    throw std::invalid_argument(file + " is neither a .npy file nor a JSON array of numbers");
+  std::vector<float> values;
+  if (file.ends_with(".npy")) {
+    auto array = read_numpy(file);
+    const bool one_row = array.shape.size() == 1 || (array.shape.size() == 2 && array.shape[0] == 1);
+    if (!one_row) throw std::invalid_argument(file + " is not one vector: its shape is neither [n] nor [1, n]");
+    values = std::move(array.values);
+  } else {
+    std::string error;
+    constexpr std::size_t kBytesMax = std::size_t{16} << 20;
+    const auto text = read_file(file, kBytesMax, error);
+    if (!text) throw std::invalid_argument("cannot read " + file + ": " + error);
+    auto parsed = nlohmann::json::parse(*text, nullptr, false);
+    if (parsed.is_object() && parsed.contains("embedding")) parsed = nlohmann::json(parsed["embedding"]);  // a line of "clipdex embed"
+    if (!parsed.is_array() || parsed.empty() || !std::all_of(parsed.begin(), parsed.end(), [](const auto& v) { return v.is_number(); })) {
+      throw std::invalid_argument(file + " is neither a .npy file nor a JSON array of numbers nor a line of \"clipdex embed\"");
+    }
+    values = parsed.get<std::vector<float>>();
   }
-  return parsed.get<std::vector<float>>();
+  // JSON has no such numbers: a server would be sent something else.
+  if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }))
+    throw std::invalid_argument(file + " has numbers that are not finite");
+  return values;
+}
+
+std::string check_score(const std::string& text) {
+  const double score = std::strtod(text.c_str(), nullptr);
+  return score >= -1 && score <= 1 ? "" : "a cosine is between -1 and 1";
 }
 
 void set_query(SearchOptions& options) {
@@ -42,14 +66,27 @@ void set_query(SearchOptions& options) {
   if (options.image.empty()) return;
   std::string error;
   auto bytes = read_file(options.image, engine::ImageLimits{}.bytes_max, error);
-  if (!bytes) throw std::invalid_argument("cannot read " + options.image + ": " + error);
+  if (!bytes) throw std::runtime_error("cannot read " + options.image + ": " + error);
   options.request.query = engine::ImageQuery{std::move(*bytes)};
+}
+
+// What is wrong with the query's picture is said of its file.
+engine::SearchResult search_target(const SearchOptions& options) {
+  const auto target = open_target(options.target);
+  try {
+    return target->search(options.target.collection, options.request);
+  } catch (const engine::ImageError& error) {
+    throw std::runtime_error(options.image + ": " + error.what());
+  } catch (const http::ClientError& error) {
+    if (!error.code().ends_with("_image") && error.code() != "image_too_large") throw;
+    throw std::runtime_error(options.image + ": " + error.what());
+  }
 }
 
 int search(SearchOptions& options) {
   set_query(options);
   options.request.min_score = options.min_score;
-  const auto result = open_target(options.target)->search(options.target.collection, options.request);
+  const auto result = search_target(options);
   if (options.json) {
     for (const auto& hit : result.hits) std::cout << http::to_json_text(hit) << '\n';
     return kSuccess;
@@ -59,10 +96,13 @@ int search(SearchOptions& options) {
     char score[16];
     std::snprintf(score, sizeof score, "%.3f", static_cast<double>(hit.score));
     constexpr std::size_t kIdColumns = 48, kCaptionColumns = 60;
-    rows.push_back({score, printable(hit.record.id, kIdColumns), printable(caption_of(hit.record.metadata, hit.record.source), kCaptionColumns)});
+    rows.push_back(
+        {score, printable(hit.record.id, kIdColumns), printable(caption_of(hit.record.metadata, hit.record.source), kCaptionColumns)});
   }
   print_table(std::cout, {"score", "id", "caption"}, rows);
-  std::fprintf(stderr, "%zu hits in %.1f ms (encoding %.1f, search %.1f)\n", result.hits.size(), result.total_ms, result.encode_ms, result.search_ms);
+  std::cout.flush();  // the table first, where both go to a terminal
+  std::fprintf(stderr, "%zu hits in %.1f ms (encoding %.1f, search %.1f)\n", result.hits.size(), result.total_ms, result.encode_ms,
+               result.search_ms);
   return kSuccess;
 }
 
@@ -71,17 +111,24 @@ int search(SearchOptions& options) {
 void add_search_command(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("search", "Find pictures by text, by a picture, by an id or by a vector");
   auto options = std::make_shared<SearchOptions>();
-  command->add_option("text", options->text, "What the picture shows");
-  command->add_option("--image", options->image, "A picture like the ones wanted");
-  command->add_option("--id", options->id, "An image of the collection, for more like it");
-  command->add_option("--vector", options->vector, "An embedding: .npy, or a JSON array");
+  command->add_option("text", options->text, "What the picture shows")->check(check_text);
+  command->add_option("--image", options->image, "A picture like the ones wanted")->check(check_not_empty);
+  command->add_option("--id", options->id, "An image of the collection, for more like it")->check(check_text);
+  command->add_option("--vector", options->vector, "A file with an embedding: .npy, a JSON array, or a line of \"clipdex embed\"")
+      ->check(check_not_empty);
   add_target_options(*command, options->target);
-  command->add_option("-n,--limit", options->request.limit, "Number of hits, 1 to 1000")->capture_default_str();
-  command->add_option("--offset", options->request.offset, "Hits to skip")->capture_default_str();
-  command->add_option("--min-score", options->min_score, "Least cosine of a hit");
-  command->add_flag("--exact", options->request.exact, "Scan everything");
+  command->add_option("-n,--limit", options->request.limit, "Number of hits")
+      ->check(CLI::Range(std::size_t{1}, engine::kSearchLimitMax))
+      ->capture_default_str();
+  command
+      ->add_option("--offset", options->request.offset, "Hits to skip; with the limit at most " + std::to_string(engine::kSearchWindowMax))
+      ->capture_default_str();
+  command->add_option("--min-score", options->min_score, "Least cosine of a hit, -1 to 1")->check(check_score);
+  command->add_flag("--exact", options->request.exact, "Scan everything, whatever the index type");
   command->add_flag("--json", options->json, "One JSON line a hit on stdout");
-  command->footer("Examples:\n  clipdex search \"a dog on a skateboard\" -c photos\n  clipdex search --image query.jpg --data ./clipdex-data --json");
+  command->footer(
+      "Examples:\n  clipdex search \"a dog on a skateboard\" -c photos\n  clipdex search --image query.jpg --data ./clipdex-data --json\n  "
+      "clipdex search --id 2019/beach.jpg -c photos -n 50");
   command->callback([options, &action] { action = [options] { return search(*options); }; });
 }
 

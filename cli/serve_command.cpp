@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/model_location.h"
 #include "cli/stop_signal.h"
@@ -23,6 +24,14 @@ struct ServeOptions {
   int idle_seconds = 30;
 };
 
+constexpr std::size_t kPixelsMax = 10'000'000'000;
+
+// Less than this and not even a small picture fits.
+std::string check_body_limit(const std::string& bytes) {
+  constexpr std::size_t kLeast = std::size_t{1} << 10;
+  return std::stoull(bytes) < kLeast ? "it is less than 1KiB" : "";
+}
+
 void say(const std::string& text) { std::fprintf(stderr, "clipdex: %s\n", text.c_str()); }
 
 void introduce(const engine::Engine& engine, const ServeOptions& options, double seconds) {
@@ -32,8 +41,10 @@ void introduce(const engine::Engine& engine, const ServeOptions& options, double
                 static_cast<double>(model.parameters) / 1e6, engine.encoder().dimension());
   say(line);
   const auto collections = engine.collections();
-  say("data directory " + options.data + ", " + std::to_string(collections.size()) + (collections.size() == 1 ? " collection" : " collections"));
-  for (const auto& collection : collections) say("  " + collection->name() + ": " + std::to_string(collection->statistics().images) + " images");
+  say("data directory " + options.data + ", " + std::to_string(collections.size()) +
+      (collections.size() == 1 ? " collection" : " collections"));
+  for (const auto& collection : collections)
+    say("  " + collection->name() + ": " + std::to_string(collection->statistics().images) + " images");
   for (const auto& bad : engine.unusable_collections()) say("  " + bad.name + " cannot be used: " + bad.reason);
   std::snprintf(line, sizeof line, "ready in %.1f s", seconds);
   say(line);
@@ -68,15 +79,29 @@ int serve(ServeOptions options) {
 void add_serve_command(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("serve", "Serve the REST interface and the page");
   auto options = std::make_shared<ServeOptions>();
-  command->add_option("--data", options->data, "Data directory; made if it is missing")->envname("CLIPDEX_DATA")->capture_default_str();
-  command->add_option("--model", options->model, "Model directory, Hugging Face or open_clip (default: the built-in model)");
-  command->add_option("--host", options->server.host, "Address to listen on")->capture_default_str();
-  command->add_option("--port", options->server.port, "Port to listen on; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
-  command->add_option("--max-body", options->server.body_bytes_max, "Largest request body, such as 64MiB")->transform(CLI::AsSizeValue(false))->capture_default_str();
-  command->add_option("--max-pixels", options->limits.pixels_max, "Largest picture in pixels")->capture_default_str();
+  command->add_option("--data", options->data, "Data directory; made if it is missing")
+      ->envname("CLIPDEX_DATA")
+      ->check(check_not_empty)
+      ->capture_default_str();
+  command->add_option("--model", options->model,
+                      "Model directory, Hugging Face or open_clip (default: CLIPDEX_MODEL, else the built-in model)");
+  command->add_option("--host", options->server.host, "Address to listen on")->check(check_not_empty)->capture_default_str();
+  command->add_option("--port", options->server.port, "Port to listen on; 0: any free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  command->add_option("--max-body", options->server.body_bytes_max, "Largest request body, such as 64MiB")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(check_body_limit, "at least 1KiB")
+      ->capture_default_str();
+  command->add_option("--max-pixels", options->limits.pixels_max, "Largest picture in pixels")
+      ->check(CLI::Range(std::size_t{1}, kPixelsMax))
+      ->capture_default_str();
   command->add_option("--connections", options->server.threads, "Connections served at once (default 64)")->check(CLI::Range(1, 10000));
-  command->add_option("--idle-timeout", options->idle_seconds, "Seconds until an idle connection is closed")->check(CLI::Range(1, 3600))->capture_default_str();
-  command->add_option("--encoder-threads", options->encoder_threads, "Threads of the encoder (default: one a core)")->check(CLI::Range(1, 1024));
+  command->add_option("--idle-timeout", options->idle_seconds, "Seconds until an idle connection is closed")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  command->add_option("--encoder-threads", options->encoder_threads, "Threads of the encoder (default: one a core)")
+      ->check(CLI::Range(1, 1024));
   command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error or off; a request is one line at info")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
       ->capture_default_str();

@@ -22,12 +22,15 @@ int stats(const StatsOptions& options) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& s : collections) {
     if (options.json) std::cout << http::to_json_text(s) << '\n';
-    rows.push_back({s.name, std::to_string(s.images), human_bytes(static_cast<double>(s.disk_bytes)), human_bytes(static_cast<double>(s.index_memory_bytes)),
-                    s.settings.index_type + ", " + std::to_string(s.index_segments) + " segments, " + std::to_string(s.index_buffered) + " buffered",
-                    s.model_name});
+    rows.push_back(
+        {s.name, std::to_string(s.images), human_bytes(static_cast<double>(s.disk_bytes)),
+         human_bytes(static_cast<double>(s.index_memory_bytes)),
+         s.settings.index_type + ", " + std::to_string(s.index_segments) + " segments, " + std::to_string(s.index_buffered) + " buffered",
+         s.model_name});
   }
   if (!options.json) print_table(std::cout, {"collection", "images", "disk", "index memory", "index", "model"}, rows);
-  for (const auto& bad : target->unusable_collections()) std::fprintf(stderr, "%s cannot be used: %s\n", bad.name.c_str(), bad.reason.c_str());
+  for (const auto& bad : target->unusable_collections())
+    std::fprintf(stderr, "%s cannot be used: %s\n", bad.name.c_str(), bad.reason.c_str());
   return kSuccess;
 }
 

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "cli/input_files.h"
+
 namespace clipdex::cli {
 namespace {
 
@@ -19,13 +21,15 @@ Character character_at(const std::string& text, std::size_t at) {
   const auto byte = static_cast<unsigned char>(text[at]);
   const std::size_t bytes = byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
   std::uint32_t codepoint = bytes == 1 ? byte : byte & (0xFFU >> (bytes + 1));
-  for (std::size_t i = 1; i < bytes && at + i < text.size(); ++i) codepoint = codepoint << 6 | (static_cast<unsigned char>(text[at + i]) & 0x3FU);
+  for (std::size_t i = 1; i < bytes && at + i < text.size(); ++i)
+    codepoint = codepoint << 6 | (static_cast<unsigned char>(text[at + i]) & 0x3FU);
   return {std::min(bytes, text.size() - at), codepoint};
 }
 
 std::size_t columns_of(std::uint32_t c) {
-  const bool wide = (c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) || (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0xF900 && c <= 0xFAFF) ||
-                    (c >= 0xFE30 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF60) || (c >= 0x1F300 && c <= 0x1FAFF) || (c >= 0x20000 && c <= 0x3FFFD);
+  const bool wide = (c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) || (c >= 0xAC00 && c <= 0xD7A3) ||
+                    (c >= 0xF900 && c <= 0xFAFF) || (c >= 0xFE30 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF60) ||
+                    (c >= 0x1F300 && c <= 0x1FAFF) || (c >= 0x20000 && c <= 0x3FFFD);
   return wide ? 2 : 1;
 }
 
@@ -59,7 +63,8 @@ void print_table(std::ostream& out, const std::vector<std::string>& header, cons
   for (const auto& row : rows) print_row(out, row, widths);
 }
 
-std::string printable(const std::string& text, std::size_t columns_max) {
+std::string printable(const std::string& any_text, std::size_t columns_max) {
+  const std::string text = as_text(any_text);
   std::string out;
   std::size_t columns = 0;
   for (std::size_t at = 0; at < text.size();) {

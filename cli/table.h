@@ -10,7 +10,7 @@ namespace clipdex::cli {
 // Widths count what a terminal shows: East Asian characters are two columns wide.
 void print_table(std::ostream& out, const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows);
 
-// Control characters become '?', so that an id or a caption cannot move the cursor; longer texts end in "...".
+// Control characters become '?' and what is no UTF-8 U+FFFD, so that an id or a caption cannot move the cursor; longer texts end in "...".
 std::string printable(const std::string& text, std::size_t columns_max);
 
 // "1.4 MB"

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "cli/arguments.h"
 #include "cli/model_location.h"
 #include "engine/engine.h"
 #include "http/client.h"
@@ -13,6 +14,11 @@ namespace {
 
 constexpr const char* kDefaultServer = "http://127.0.0.1:8080";
 
+std::runtime_error missing_collection(const std::string& name) {
+  return std::runtime_error("there is no collection \"" + name +
+                            "\": \"clipdex ingest\" makes it, and \"clipdex collection list\" shows which there are");
+}
+
 class ServerTarget : public Target {
  public:
   explicit ServerTarget(const std::string& url) : client_(url) {}
@@ -20,18 +26,24 @@ class ServerTarget : public Target {
   void ensure_collection(const std::string& name) override {
     if (!client_.collection(name)) client_.create_collection(name, {});
   }
-  void create_collection(const std::string& name, const engine::CollectionSettings& settings) override { client_.create_collection(name, settings); }
+  void create_collection(const std::string& name, const engine::CollectionSettings& settings) override {
+    client_.create_collection(name, settings);
+  }
   bool drop_collection(const std::string& name) override { return client_.drop_collection(name); }
   std::vector<engine::CollectionStatistics> collections() override { return client_.collections(); }
   std::optional<engine::CollectionStatistics> collection(const std::string& name) override { return client_.collection(name); }
   std::vector<engine::IngestResult> ingest(const std::string& collection, std::span<const engine::IngestItem> items) override {
-    return client_.ingest(collection, items);
+    return in(collection, [&] { return client_.ingest(collection, items); });
   }
-  engine::SearchResult search(const std::string& collection, const engine::SearchRequest& request) override { return client_.search(collection, request); }
+  engine::SearchResult search(const std::string& collection, const engine::SearchRequest& request) override {
+    return in(collection, [&] { return client_.search(collection, request); });
+  }
   engine::ImagePage list(const std::string& collection, std::string_view after_id, std::size_t limit) override {
-    return client_.list(collection, after_id, limit);
+    return in(collection, [&] { return client_.list(collection, after_id, limit); });
   }
-  bool remove(const std::string& collection, const std::string& id) override { return client_.remove(collection, id); }
+  bool remove(const std::string& collection, const std::string& id) override {
+    return in(collection, [&] { return client_.remove(collection, id); });
+  }
   std::vector<engine::UnusableCollection> unusable_collections() override { return client_.unusable_collections(); }
   std::size_t ingest_bytes_max() override {
     // Pictures travel in base64, four bytes for three; the rest is for the JSON around them.
@@ -40,6 +52,17 @@ class ServerTarget : public Target {
   }
 
  private:
+  // The server's remedy is one for programs.
+  template <typename Call>
+  static auto in(const std::string& collection, const Call& call) -> decltype(call()) {
+    try {
+      return call();
+    } catch (const http::ClientError& error) {
+      if (error.code() == "collection_not_found") throw missing_collection(collection);
+      throw;
+    }
+  }
+
   http::Client client_;
 };
 
@@ -50,7 +73,9 @@ class LocalTarget : public Target {
   void ensure_collection(const std::string& name) override {
     if (!engine_.collection(name)) engine_.create_collection(name, {});
   }
-  void create_collection(const std::string& name, const engine::CollectionSettings& settings) override { engine_.create_collection(name, settings); }
+  void create_collection(const std::string& name, const engine::CollectionSettings& settings) override {
+    engine_.create_collection(name, settings);
+  }
   bool drop_collection(const std::string& name) override { return engine_.drop_collection(name); }
   std::vector<engine::CollectionStatistics> collections() override {
     std::vector<engine::CollectionStatistics> all;
@@ -65,7 +90,9 @@ class LocalTarget : public Target {
   std::vector<engine::IngestResult> ingest(const std::string& collection, std::span<const engine::IngestItem> items) override {
     return required(collection).ingest(items);
   }
-  engine::SearchResult search(const std::string& collection, const engine::SearchRequest& request) override { return required(collection).search(request); }
+  engine::SearchResult search(const std::string& collection, const engine::SearchRequest& request) override {
+    return required(collection).search(request);
+  }
   engine::ImagePage list(const std::string& collection, std::string_view after_id, std::size_t limit) override {
     return required(collection).list(after_id, limit);
   }
@@ -76,7 +103,7 @@ class LocalTarget : public Target {
  private:
   engine::Collection& required(const std::string& name) {
     const auto found = engine_.collection(name);
-    if (!found) throw std::runtime_error("there is no collection \"" + name + "\": \"clipdex ingest\" makes it, and \"clipdex collection list\" shows which there are");
+    if (!found) throw missing_collection(name);
     return *found;  // the engine holds it; this process drops nothing while it uses it
   }
 
@@ -91,26 +118,36 @@ std::string environment(const char* name) {
 }  // namespace
 
 void add_target_options(CLI::App& command, TargetOptions& options, bool with_collection) {
-  command.add_option("--server", options.server,
-                     "Address of a running clipdex (default: CLIPDEX_SERVER, else " + std::string(kDefaultServer) + ")");
-  command.add_option("--data", options.data, "Data directory of this machine, instead of a server (default: CLIPDEX_DATA)");
-  command.add_option("--model", options.model, "With --data: the model's directory (default: the built-in model)");
-  if (with_collection) command.add_option("-c,--collection", options.collection, "Collection")->capture_default_str();
+  command
+      .add_option("--server", options.server,
+                  "Address of a running clipdex (default: CLIPDEX_SERVER, else " + std::string(kDefaultServer) + ")")
+      ->check(check_address);
+  command.add_option("--data", options.data, "Data directory of this machine, instead of a server (default: CLIPDEX_DATA)")
+      ->check(check_not_empty);
+  command.add_option("--model", options.model, "With --data: the model's directory (default: CLIPDEX_MODEL, else the built-in model)")
+      ->check(check_not_empty);
+  if (with_collection) command.add_option("-c,--collection", options.collection, "Collection")->check(check_text)->capture_default_str();
 }
 
-std::unique_ptr<Target> open_target(const TargetOptions& options) {
+std::unique_ptr<Target> open_target(const TargetOptions& options, DataDirectory data_directory) {
   std::string server = options.server, data = options.data;
   if (!server.empty() && !data.empty()) throw std::invalid_argument("--server and --data exclude each other: name one of them");
   if (server.empty() && data.empty()) {
     server = environment("CLIPDEX_SERVER");
+    if (const auto wrong = check_address(server); !server.empty() && !wrong.empty())
+      throw std::invalid_argument("CLIPDEX_SERVER: " + wrong);
     data = environment("CLIPDEX_DATA");
     if (!server.empty() && !data.empty()) {
       throw std::invalid_argument("CLIPDEX_SERVER and CLIPDEX_DATA are both set: unset one of them, or name --server or --data");
     }
   }
   if (!data.empty()) {
-    return std::make_unique<LocalTarget>(
-        engine::EngineOptions{.data_directory = data, .model = options.model.empty() ? default_model() : std::filesystem::path(options.model)});
+    if (data_directory == DataDirectory::kRequired && !std::filesystem::exists(data)) {
+      throw std::runtime_error("there is no data directory " + data +
+                               ": name another one with --data; \"clipdex ingest\" and \"clipdex serve\" make it");
+    }
+    return std::make_unique<LocalTarget>(engine::EngineOptions{
+        .data_directory = data, .model = options.model.empty() ? default_model() : std::filesystem::path(options.model)});
   }
   if (!options.model.empty()) throw std::invalid_argument("--model goes with --data: a server has its model already");
   return std::make_unique<ServerTarget>(server.empty() ? kDefaultServer : server);

@@ -45,8 +45,11 @@ class Target {
   virtual std::size_t ingest_bytes_max() = 0;
 };
 
+// Whether a data directory that is not there is made: only a command that adds something wants that.
+enum class DataDirectory { kRequired, kMade };
+
 // With neither --server nor --data: what CLIPDEX_SERVER or CLIPDEX_DATA names, else the server on this machine's default address.
-// Throws std::invalid_argument if both are named.
-std::unique_ptr<Target> open_target(const TargetOptions& options);
+// Throws std::invalid_argument if both are named, std::runtime_error if a required directory is not there.
+std::unique_ptr<Target> open_target(const TargetOptions& options, DataDirectory data_directory = DataDirectory::kRequired);
 
 }  // namespace clipdex::cli
