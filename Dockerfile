@@ -1,4 +1,4 @@
-# clipdex in a container: docker build -t clipdex . && docker run -p 8080:8080 -v clipdex-data:/data clipdex
+# clipdex in a container: docker build -t clipdex . && docker run -p 127.0.0.1:8080:8080 -v clipdex-data:/data clipdex
 FROM debian:13
 WORKDIR /clipdex
 COPY packages.txt .

@@ -17,7 +17,7 @@ namespace {
 struct CollectionOptions {
   TargetOptions target;
   std::string name, store = "thumbnail", index = "flat";
-  bool yes = false;
+  bool yes = false, json = false;
 };
 
 int create(const CollectionOptions& options) {
@@ -91,9 +91,11 @@ void add_collection_command(CLI::App& program, Action& action) {
   creating->add_option("--index", options->index, "Index type")->check(CLI::IsMember({"flat"}))->capture_default_str();
   auto* showing = add(*command, "show", "Counts, sizes and settings as JSON", show, action, options);
   showing->add_option("name", options->name, "Name")->required()->check(check_text);
+  showing->add_flag("--json", options->json, "JSON, which is what there is");
   showing->footer("Example:\n  clipdex collection show photos");
-  add(*command, "list", "All collections, a JSON line each", list, action, options)
-      ->footer("Example:\n  clipdex collection list --data ./clipdex-data");
+  auto* listing = add(*command, "list", "All collections, a JSON line each", list, action, options);
+  listing->add_flag("--json", options->json, "JSON lines, which is what there is");
+  listing->footer("Example:\n  clipdex collection list --data ./clipdex-data");
   auto* dropping = add(*command, "drop", "Drop a collection with all its images", drop, action, options);
   dropping->add_option("name", options->name, "Name")->required()->check(check_text);
   dropping->footer("Example:\n  clipdex collection drop photos --yes");

@@ -32,7 +32,7 @@ struct IngestOptions {
 };
 
 constexpr std::size_t kImagesPerRequest = 64;
-constexpr std::size_t kNameColumns = 200;
+constexpr std::size_t kNameColumns = 200, kReasonColumns = 1000;
 constexpr int kPayloadTooLarge = 413;
 
 // The server will not have a request; one image of it may be to blame while the others are good.
@@ -143,7 +143,7 @@ class Ingest {
     ++counts_[static_cast<std::size_t>(result.status)];
     if (options_.json) std::cout << http::to_json_text(result) << '\n';
     if (result.status == engine::IngestStatus::kFailed)
-      progress_->message("failed: " + printable(result.source, kNameColumns) + ": " + result.error);
+      progress_->message("failed: " + printable(result.source, kNameColumns) + ": " + printable(result.error, kReasonColumns));
   }
 
   int summarise(std::size_t total) {
@@ -157,6 +157,10 @@ class Ingest {
                  stopped ? "stopped after " : "", done, total, seconds, static_cast<double>(done) / std::max(seconds, 1e-9),
                  count(engine::IngestStatus::kCreated), count(engine::IngestStatus::kUpdated), count(engine::IngestStatus::kUnchanged),
                  failed);
+    if (count(engine::IngestStatus::kUpdated) > 0 && ids_are_names()) {
+      std::fputs("updated ones had been ingested under the same names before, with other bytes or metadata; --id-from hash keeps both\n",
+                 stderr);
+    }
     if (stopped) std::fputs("what was done is stored; the same command goes on from there\n", stderr);
     if (failed == total) return kFailure;
     return failed > 0 || stopped ? kPartlyDone : kSuccess;

@@ -1,4 +1,5 @@
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -21,15 +22,18 @@ struct ServeOptions {
   http::ServerOptions server;
   engine::ImageLimits limits;
   int encoder_threads = 0;
-  int idle_seconds = 30;
+  int idle_seconds = 30, silence_seconds = 10;
 };
+
+constexpr std::size_t kBodyMax = std::size_t{1} << 30;
 
 constexpr std::size_t kPixelsMax = 10'000'000'000;
 
 // Less than this and not even a small picture fits.
 std::string check_body_limit(const std::string& bytes) {
   constexpr std::size_t kLeast = std::size_t{1} << 10;
-  return std::stoull(bytes) < kLeast ? "it is less than 1KiB" : "";
+  const auto size = std::stoull(bytes);
+  return size < kLeast ? "it is less than 1KiB" : size > kBodyMax ? "it is more than 1GiB" : "";
 }
 
 void say(const std::string& text) { std::fprintf(stderr, "clipdex: %s\n", text.c_str()); }
@@ -50,11 +54,21 @@ void introduce(const engine::Engine& engine, const ServeOptions& options, double
   say(line);
 }
 
+// Connections and the stores' files are many more than the usual soft limit allows.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int serve(ServeOptions options) {
   const auto start = std::chrono::steady_clock::now();
   spdlog::set_level(spdlog::level::from_str(options.log_level));
   options.server.idle_timeout = std::chrono::seconds(options.idle_seconds);
-  if (options.limits.bytes_max > options.server.body_bytes_max) options.limits.bytes_max = options.server.body_bytes_max;
+  options.server.header_timeout = std::chrono::seconds(options.silence_seconds);
+  options.limits.bytes_max = options.server.body_bytes_max;
+  raise_descriptor_limit();
   const StopSignal stop;
   http::Server server(options.server);
   engine::Engine engine({.data_directory = options.data,
@@ -63,14 +77,16 @@ int serve(ServeOptions options) {
                          .encoder = {.threads = options.encoder_threads}});
   introduce(engine, options, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   say("open " + server.url() + " in a browser; Ctrl-C ends");
-  std::jthread waiter([&] {
-    stop.wait();
-    server.stop();
-  });
-  server.run(engine);
+  {
+    std::jthread waiter([&] {
+      stop.wait();
+      server.stop();
+    });
+    // However run() ends, the waiter is not to be waited for in vain.
+    const std::unique_ptr<const StopSignal, void (*)(const StopSignal*)> wake(&stop, [](const StopSignal* signal) { signal->release(); });
+    server.run(engine);
+  }
   if (stop.requested()) say("stopped: requests under way were answered");
-  stop.release();
-  waiter.join();
   return stop.requested() ? kSuccess : kFailure;
 }
 
@@ -91,12 +107,21 @@ void add_serve_command(CLI::App& program, Action& action) {
       ->capture_default_str();
   command->add_option("--max-body", options->server.body_bytes_max, "Largest request body, such as 64MiB")
       ->transform(CLI::AsSizeValue(false))
-      ->check(check_body_limit, "at least 1KiB")
+      ->check(check_body_limit, "1KiB to 1GiB")
       ->capture_default_str();
   command->add_option("--max-pixels", options->limits.pixels_max, "Largest picture in pixels")
       ->check(CLI::Range(std::size_t{1}, kPixelsMax))
       ->capture_default_str();
-  command->add_option("--connections", options->server.threads, "Connections served at once (default 64)")->check(CLI::Range(1, 10000));
+  command->add_option("--connections", options->server.threads, "Connections served at once (default 64)")->check(CLI::Range(1, 1000));
+  command->add_option("--max-side", options->limits.side_max, "Largest width and height of a picture")
+      ->check(CLI::Range(1, 65'535))
+      ->capture_default_str();
+  command->add_option("--max-json-depth", options->server.json_depth_max, "Deepest nesting of a request's JSON")
+      ->check(CLI::Range(std::size_t{8}, std::size_t{1000}))
+      ->capture_default_str();
+  command->add_option("--request-timeout", options->silence_seconds, "Seconds of silence within a request until it is given up")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
   command->add_option("--idle-timeout", options->idle_seconds, "Seconds until an idle connection is closed")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();

@@ -5,6 +5,7 @@ set -euo pipefail
 
 readonly clipdex=$1 project_dir=$2
 shift 2
+unset CLIPDEX_DATA CLIPDEX_SERVER CLIPDEX_MODEL
 once=no
 for argument in "$@"; do
   case $argument in

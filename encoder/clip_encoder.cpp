@@ -180,6 +180,12 @@ Embeddings ClipEncoder::encode_texts(std::span<const std::string> texts, bool no
   }
   std::vector<std::vector<std::int32_t>> tokens;
   tokens.reserve(texts.size());
+  for (const auto& text : texts) {
+    // A word is tokenized whole, however little of it the context holds.
+    if (text.size() <= kTextBytesMax) continue;
+    throw std::invalid_argument("a text has " + std::to_string(text.size()) + " bytes, and " + std::to_string(kTextBytesMax) +
+                                " are the limit");
+  }
   for (const auto& text : texts) tokens.push_back(impl_->tokenizer->encode(text, static_cast<std::size_t>(config().text.context_length)));
   return encode_tokens(tokens, normalize);
 }

@@ -40,6 +40,9 @@ struct Embeddings {
   std::span<const float> row(std::size_t i) const { return {values.data() + i * dimension, dimension}; }
 };
 
+// Of one text; the context holds some hundred bytes of it.
+inline constexpr std::size_t kTextBytesMax = std::size_t{64} << 10;
+
 // Any thread may call it. The arithmetic runs on the encoder's own thread, one batch at a time in order of arrival,
 // so that callers never multiply OpenMP's threads.
 class ClipEncoder {
@@ -58,7 +61,8 @@ class ClipEncoder {
   const Tokenizer* tokenizer() const;
 
   // `normalize`: unit length (what is stored and searched); otherwise as the projection leaves them.
-  // Texts over the context length are cut, keeping the end token. Throws std::invalid_argument without a tokenizer.
+  // Texts over the context length are cut, keeping the end token. Throws std::invalid_argument without a tokenizer and
+  // for a text over kTextBytesMax.
   Embeddings encode_texts(std::span<const std::string> texts, bool normalize = true) const;
 
   // Each row: ids with start and end token, 1..context_length of them, each below the vocabulary's size; else std::invalid_argument.

@@ -224,9 +224,7 @@ struct Collection::Impl {
       return encoder->encode_texts(texts).values;
     }
     if (const auto* query = std::get_if<ImageQuery>(&request.query)) {
-      const std::vector<Image> images = {
-          decode_image({reinterpret_cast<const std::uint8_t*>(query->bytes.data()), query->bytes.size()}, limits)};
-      return encoder->encode_images(images).values;
+      return embed_file(query->bytes, *encoder, limits);
     }
     if (const auto* query = std::get_if<IdQuery>(&request.query)) {
       auto embedding = of_image(query->id, [this](std::uint64_t row) { return store->embedding(row); });
@@ -234,6 +232,25 @@ struct Collection::Impl {
       return *embedding;
     }
     return unit_vector(std::get<VectorQuery>(request.query).values, encoder->dimension());
+  }
+
+  // The hits as the index has them now. False if the store has lost some of their rows since.
+  bool find_hits(std::span<const float> query, const SearchRequest& request, std::vector<SearchHit>& found) const {
+    index::SearchOptions options{.limit = request.limit + request.offset, .exact = request.exact};
+    if (request.min_score) options.min_score = *request.min_score;
+    auto hits = index->snapshot()->search(query, 1, options).at(0);
+    hits.erase(hits.begin(), hits.begin() + static_cast<std::ptrdiff_t>(std::min(request.offset, hits.size())));
+    std::vector<std::uint64_t> rows;
+    for (const auto& hit : hits) rows.push_back(hit.row);
+    auto records = store->get_many(rows);
+    found.clear();
+    for (std::size_t i = 0; i < hits.size(); ++i) {
+      if (!records[i]) continue;
+      SearchHit hit{.record = std::move(*records[i]), .score = hits[i].score, .vector = {}};
+      if (request.include_vector) hit.vector = store->embedding(hits[i].row).value_or(std::vector<float>{});
+      found.push_back(std::move(hit));
+    }
+    return found.size() == hits.size();
   }
 
   std::string name;
@@ -288,34 +305,34 @@ std::vector<IngestResult> Collection::ingest(std::span<const IngestItem> items) 
   std::vector<IngestResult> results(items.size());
   std::vector<Candidate> candidates;
   candidates.reserve(items.size());
-  // By id, what the request's first item with it holds: a second one with the same bytes changes nothing, with others it contradicts.
-  std::map<std::string, std::string> hashes;
+  // By id, the request's first item with it: a second one with the same bytes changes nothing, with others it contradicts.
+  std::map<std::string, std::size_t> firsts;                // -> its candidate
+  std::vector<std::pair<std::size_t, std::size_t>> copies;  // item -> its first one's candidate
   for (std::size_t i = 0; i < items.size(); ++i) {
     Candidate candidate;
     if (!examine(items[i], results[i], candidate)) continue;
-    const auto [first, is_new] = hashes.try_emplace(candidate.id, candidate.hash);
-    if (!is_new && first->second != candidate.hash) {
-      fail(results[i], "duplicate_id", "the id \"" + candidate.id + "\" is there twice in this request, with different pictures");
+    const auto [first, is_new] = firsts.try_emplace(candidate.id, candidates.size());
+    if (is_new) {
+      const auto old = impl_->store->find(candidate.id);
+      candidate.needs_encoding = !(old && old->content_hash == candidate.hash) && !impl_->reuse(candidate);
+      candidates.push_back(std::move(candidate));
       continue;
     }
-    if (!is_new) {
-      results[i].id = candidate.id;
-      results[i].status = IngestStatus::kUnchanged;
+    const auto& original = candidates[first->second];
+    if (original.hash != candidate.hash || original.metadata != candidate.metadata) {
+      fail(results[i], "duplicate_id",
+           "the id \"" + candidate.id + "\" is there twice in this request, with different pictures or metadata");
       continue;
     }
-    const auto old = impl_->store->find(candidate.id);
-    candidate.needs_encoding = !(old && old->content_hash == candidate.hash) && !impl_->reuse(candidate);
-    candidates.push_back(std::move(candidate));
+    results[i].id = candidate.id;
+    results[i].status = IngestStatus::kUnchanged;
+    copies.emplace_back(i, first->second);
   }
   impl_->encode(candidates);
   impl_->commit(candidates);
-  // A copy of an item that failed has failed too.
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (results[i].status != IngestStatus::kUnchanged) continue;
-    const auto original = std::find_if(candidates.begin(), candidates.end(), [&](const Candidate& c) { return c.id == results[i].id; });
-    if (original != candidates.end() && original->result->status == IngestStatus::kFailed && original->result != &results[i]) {
-      fail(results[i], original->result->error_code, original->result->error);
-    }
+  for (const auto& [item, candidate] : copies) {
+    const auto& original = *candidates[candidate].result;
+    if (original.status == IngestStatus::kFailed) fail(results[item], original.error_code, original.error);
   }
   return results;
 }
@@ -330,18 +347,10 @@ SearchResult Collection::search(const SearchRequest& request) const {
   SearchResult result;
   result.encode_ms = ms_since(start);
   const auto searching = Clock::now();
-  index::SearchOptions options{.limit = request.limit + request.offset, .exact = request.exact};
-  if (request.min_score) options.min_score = *request.min_score;
-  auto hits = impl_->index->snapshot()->search(query, 1, options).at(0);
-  hits.erase(hits.begin(), hits.begin() + static_cast<std::ptrdiff_t>(std::min(request.offset, hits.size())));
-  std::vector<std::uint64_t> rows;
-  for (const auto& hit : hits) rows.push_back(hit.row);
-  auto records = impl_->store->get_many(rows);
-  for (std::size_t i = 0; i < hits.size(); ++i) {
-    if (!records[i]) continue;  // deleted since the snapshot was taken
-    SearchHit hit{.record = std::move(*records[i]), .score = hits[i].score, .vector = {}};
-    if (request.include_vector) hit.vector = impl_->store->embedding(hits[i].row).value_or(std::vector<float>{});
-    result.hits.push_back(std::move(hit));
+  // A row that the store no longer has belongs to a write that is about to publish what came in its place: that is short, and waited for.
+  constexpr int kAttempts = 3;
+  for (int attempt = 1; !impl_->find_hits(query, request, result.hits) && attempt < kAttempts; ++attempt) {
+    const std::lock_guard until_published(impl_->write_mutex);
   }
   result.search_ms = ms_since(searching);
   result.total_ms = ms_since(start);

@@ -66,7 +66,7 @@ class Collection {
 
   // One result an item, in order. Everything accepted is durable and found by the next search when this returns.
   // One bad item never fails the others. Throws DiskFullError; then nothing of the request was stored.
-  // The same id twice with the same bytes is `unchanged` the second time, with other bytes the second one fails.
+  // The same id twice with the same bytes is `unchanged` the second time, with other bytes or other metadata the second one fails.
   std::vector<IngestResult> ingest(std::span<const IngestItem> items);
 
   // Throws std::invalid_argument (limit, vector), ImageError (query image), UnknownImageError (query id).

@@ -11,6 +11,7 @@
 #include "engine/collection_settings.h"
 #include "engine/data_directory.h"
 #include "engine/identifiers.h"
+#include "engine/image_preparation.h"
 
 namespace clipdex::engine {
 
@@ -104,6 +105,7 @@ Engine::~Engine() = default;
 
 const ClipEncoder& Engine::encoder() const { return *impl_->encoder; }
 const ImageLimits& Engine::limits() const { return impl_->limits; }
+std::vector<float> Engine::embed_image(const std::string& file) const { return embed_file(file, *impl_->encoder, impl_->limits); }
 
 std::shared_ptr<Collection> Engine::collection(std::string_view name) const {
   const std::lock_guard lock(impl_->mutex);

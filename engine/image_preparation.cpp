@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <semaphore>
 #include <thread>
 #include <utility>
 
@@ -11,13 +12,35 @@ namespace {
 
 constexpr std::size_t kBatch = 32;
 
-std::size_t worker_count() { return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 16); }
+constexpr std::size_t kWorkersMax = 16;
+
+std::size_t worker_count() { return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kWorkersMax); }
+
+// Held while a decoded picture is in memory: however many requests decode, the process holds no more pictures than it has workers.
+class DecodingSlot {
+ public:
+  DecodingSlot() { slots().acquire(); }
+  ~DecodingSlot() { slots().release(); }
+  DecodingSlot(const DecodingSlot&) = delete;
+  DecodingSlot& operator=(const DecodingSlot&) = delete;
+
+ private:
+  static std::counting_semaphore<kWorkersMax>& slots() {
+    static std::counting_semaphore<kWorkersMax> all(static_cast<std::ptrdiff_t>(worker_count()));
+    return all;
+  }
+};
+
+Image decode(const std::string& file, const ImageLimits& limits) {
+  return decode_image({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()}, limits);
+}
 
 // Decoded, preprocessed, and forgotten: 4 bytes a channel of the model's input size are all that stays.
 void prepare_one(const std::string& file, const ClipEncoder& encoder, const PreparationOptions& options, PreparedImage& prepared,
                  float* pixels) {
   try {
-    const Image image = decode_image({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()}, options.limits);
+    const DecodingSlot slot;
+    const Image image = decode(file, options.limits);
     preprocess_into(image, encoder.preprocessing(), pixels);
     prepared.width = image.width;
     prepared.height = image.height;
@@ -100,6 +123,17 @@ std::vector<PreparedImage> prepare_images(std::span<const std::string* const> fi
   }
   if (encoding.valid()) encoding.get();
   return prepared;
+}
+
+std::vector<float> embed_file(const std::string& file, const ClipEncoder& encoder, const ImageLimits& limits) {
+  const auto& preprocessing = encoder.preprocessing();
+  std::vector<float> pixels(std::size_t{3} * static_cast<std::size_t>(preprocessing.height) *
+                            static_cast<std::size_t>(preprocessing.width));
+  {
+    const DecodingSlot slot;
+    preprocess_into(decode(file, limits), preprocessing, pixels.data());
+  }
+  return encoder.encode_pixels(pixels, 1).values;
 }
 
 }  // namespace clipdex::engine

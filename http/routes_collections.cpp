@@ -16,7 +16,7 @@ void list_collections(Call& call) {
 void put_collection(Call& call) {
   call.allow_parameters({});
   engine::CollectionSettings settings;
-  if (!call.body.text.empty()) {
+  if (call.body.multipart || !call.body.text.empty()) {
     const json body = call.json_body();
     settings = parse_settings(Fields(body, ""));
   }

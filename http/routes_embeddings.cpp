@@ -68,15 +68,9 @@ void check_model(const Fields& fields, const engine::ClipEncoder& encoder) {
 std::vector<std::vector<float>> encode(const Call& call, const Inputs& inputs) {
   const auto& encoder = call.engine.encoder();
   std::vector<std::vector<float>> embeddings(inputs.texts.size() + inputs.images.size());
-  const auto texts = encoder.encode_texts(inputs.texts);
+  const auto texts = inputs.texts.empty() ? engine::Embeddings{} : encoder.encode_texts(inputs.texts);
   for (std::size_t i = 0; i < texts.count; ++i) embeddings[inputs.text_positions[i]].assign(texts.row(i).begin(), texts.row(i).end());
-  // One at a time, so that one decoded picture is in memory, whatever the request holds.
-  for (std::size_t i = 0; i < inputs.images.size(); ++i) {
-    const auto& file = inputs.images[i];
-    const std::vector<engine::Image> image = {
-        engine::decode_image({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()}, call.engine.limits())};
-    embeddings[inputs.image_positions[i]] = encoder.encode_images(image).values;
-  }
+  for (std::size_t i = 0; i < inputs.images.size(); ++i) embeddings[inputs.image_positions[i]] = call.engine.embed_image(inputs.images[i]);
   return embeddings;
 }
 

@@ -67,6 +67,15 @@ void close_after(httplib::Response& response) {
   });
 }
 
+// A page of another site that the user visits may send requests here, but is not to change anything. Browsers say where a request comes
+// from.
+void refuse_foreign_page(const httplib::Request& request) {
+  if (request.method == "GET" || request.method == "HEAD") return;
+  const auto site = request.get_header_value("Sec-Fetch-Site");
+  if (site.empty() || site == "same-origin" || site == "none") return;
+  throw HttpError(403, "foreign_page", "this request comes from a page of another site: only clipdex's own page and programs may send it");
+}
+
 // What cpp-httplib itself refuses, before any handler.
 ErrorAnswer refusal(int status) {
   switch (status) {
@@ -121,6 +130,10 @@ struct Server::Impl {
       }
       return httplib::Server::HandlerResponse::Handled;
     });
+    // A busy client is told to go; otherwise its next request would keep its connection, and with it the server, going.
+    server.set_post_routing_handler([this](const httplib::Request&, httplib::Response& response) {
+      if (stopping && !response.has_header("Connection")) response.set_header("Connection", "close");
+    });
     server.set_logger([](const httplib::Request& request, const httplib::Response& response) {
       spdlog::info("{} {} {} {} bytes={} id={}", request.remote_addr, request.method, loggable(request.target), response.status,
                    response.body.size(), response.get_header_value(kRequestIdHeader));
@@ -138,6 +151,7 @@ struct Server::Impl {
   }
 
   void bind() {
+    errno = 0;
     if (options.port == 0) {
       port = server.bind_to_any_port(options.host);
     } else if (server.bind_to_port(options.host, options.port)) {
@@ -145,6 +159,7 @@ struct Server::Impl {
     }
     if (port <= 0) {
       const std::string reason = errno == EADDRINUSE ? "the port is in use by another program: choose another one with --port"
+                                 : errno == 0        ? std::string("no such address on this machine: check --host")
                                                      : std::string(std::strerror(errno)) + ": check --host and --port";
       throw std::runtime_error("cannot listen on " + options.host + ":" + std::to_string(options.port) + ": " + reason);
     }
@@ -161,13 +176,15 @@ struct Server::Impl {
       Body body;
       if (reader != nullptr) body = read_body(request, response, *reader, options.body_bytes_max);
       body_is_read = true;
+      refuse_foreign_page(request);
       auto match = find_route(request.method, request.target);
       Call call{*engine, options, stopping, std::move(match.values), request, response, std::move(body)};
       match.handler(call);
     } catch (...) {
       response.body.clear();
       answer_error(response, answer_for(std::current_exception(), id));
-      if (!body_is_read) close_after(response);
+      // While the server stops, cpp-httplib writes no provider's content; the connection ends then all the same.
+      if (!body_is_read && !stopping) close_after(response);
     }
   }
 

@@ -49,6 +49,23 @@ TEST_CASE("one string is an input too, and base64 holds the same numbers") {
   CHECK(plain[0].at("embedding").get<std::vector<float>>() == values);
 }
 
+TEST_CASE("a model without a tokenizer embeds pictures all the same") {
+  TemporaryDirectory directory;
+  for (const auto* name : {"config.json", "model.safetensors", "preprocessor_config.json"})
+    std::filesystem::copy_file(kModel / name, directory.path() / name);
+  clipdex::engine::Engine engine({.data_directory = directory.path() / "data", .model = directory.path()});
+  clipdex::http::Server server({.port = 0});
+  std::jthread serving([&] { server.run(engine); });
+  httplib::Client client(server.url());
+  const auto picture =
+      client.Post("/v1/embeddings", json{{"input", {json{{"image", encode_base64(gallery_file("dog.png"))}}}}}.dump(), "application/json");
+  const auto text = client.Post("/v1/embeddings", R"({"input":"a dog"})", "application/json");
+  server.stop();
+  CHECK(picture->status == 200);
+  CHECK(text->status == 422);
+  CHECK(error_message(text).find("no tokenizer") != std::string::npos);
+}
+
 TEST_CASE("impossible embedding requests are refused with the reason") {
   ServedEngine served;
   const auto status = [&](const json& body) { return served.post("/v1/embeddings", body)->status; };

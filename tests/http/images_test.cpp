@@ -36,6 +36,21 @@ TEST_CASE("JSON images are created, updated and unchanged, with one result each 
   CHECK(record.at("updated_ms").get<std::int64_t>() >= record.at("created_ms").get<std::int64_t>());
 }
 
+TEST_CASE("the same picture twice in a request is stored once, and two captions for it contradict each other") {
+  ServedEngine served;
+  served.put("/v1/collections/c");
+  const auto twice = body_of(served.post(kImages, {{"images", {image_json("a", "dog.png"), image_json("a", "dog.png")}}})).at("results");
+  CHECK(twice[0].at("status") == "created");
+  CHECK(twice[1].at("status") == "unchanged");
+  auto first = image_json("b", "cat.png"), second = first;
+  first["metadata"] = {{"caption", "a cat"}};
+  second["metadata"] = {{"caption", "our cat"}};
+  const auto contradicting = body_of(served.post(kImages, {{"images", {first, second}}})).at("results");
+  CHECK(contradicting[0].at("status") == "created");
+  CHECK(contradicting[1].at("error").at("code") == "duplicate_id");
+  CHECK(body_of(served.get(kImages + "/b")).at("metadata") == json{{"caption", "a cat"}});
+}
+
 TEST_CASE("a form's files are ingested with their names and their metadata") {
   ServedEngine served;
   served.put("/v1/collections/c");

@@ -237,6 +237,47 @@ TEST_CASE("a request under way when the server stops is answered") {
   CHECK(answer.find("\"created\"") != std::string::npos);
 }
 
+TEST_CASE("a client that never pauses does not keep the server from stopping") {
+  ServedEngine served;
+  std::atomic<int> answered = 0;
+  std::jthread busy([&] {
+    httplib::Client client(served.url());
+    client.set_keep_alive(true);
+    client.set_tcp_nodelay(true);
+    while (client.Get("/healthz")) ++answered;
+  });
+  while (answered < 50) std::this_thread::yield();
+  served.stop();
+  busy.join();  // its next connection was refused
+  CHECK(answered >= 50);
+}
+
+TEST_CASE("a page of another site changes nothing, and clipdex's own page may") {
+  ServedEngine served;
+  ingest_sample(served);
+  const auto from = [&](const char* site) {
+    return served.client().Post("/v1/collections/c/search", {{"Sec-Fetch-Site", site}}, R"({"text":"a dog"})", "application/json")->status;
+  };
+  CHECK(from("same-origin") == 200);
+  CHECK(from("cross-site") == 403);
+  CHECK(from("same-site") == 403);  // another port of the same machine
+  CHECK(served.client().Delete("/v1/collections/c", {{"Sec-Fetch-Site", "cross-site"}})->status == 403);
+  CHECK(served.client().Get("/v1/collections/c", {{"Sec-Fetch-Site", "cross-site"}})->status == 200);  // which a foreign page cannot read
+}
+
+TEST_CASE("a compressed form is refused, whatever it would unpack to") {
+  ServedEngine served;
+  served.put("/v1/collections/c");
+  httplib::Client client(served.url());
+  client.set_compress(true);
+  const std::string form =
+      "--xyz\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.png\"\r\n\r\nx\r\n--xyz--\r\n" + std::string(1 << 20, ' ');
+  const auto answer = client.Post("/v1/collections/c/images", {{"Content-Encoding", "gzip"}}, form, "multipart/form-data; boundary=xyz");
+  REQUIRE(answer);
+  CHECK(answer->status == 415);
+  CHECK(error_code(answer) == "unsupported_encoding");
+}
+
 TEST_CASE("a server that was stopped before it ran ends at once") {
   ServedEngine any;  // for its engine
   clipdex::http::Server server({.port = 0});

@@ -88,6 +88,7 @@ TEST_CASE("malformed searches get 400 and impossible values 422, each with the f
   refused(json::object(), 400, "exactly one of");
   refused({{"text", "a"}, {"id", "b"}}, 400, "exactly one of");
   refused({{"text", 5}}, 400, "\"text\" is not a string");
+  refused({{"text", std::string(70'000, 'a')}}, 422, "65536 are the limit");
   refused({{"text", "a"}, {"limit", "10"}}, 400, "\"limit\" is not a number");
   refused({{"text", "a"}, {"limit", 0}}, 422, "limit");
   refused({{"text", "a"}, {"limit", 1001}}, 422, "1000");
