@@ -53,7 +53,7 @@ NumpyArray read_numpy(const std::filesystem::path& file) {
   if (!stream) fail(file, std::strerror(errno));
   const std::string start = read_exactly(stream, kMagic.size() + 2, file);
   if (!start.starts_with(kMagic)) fail(file, "it is not a .npy file");
-  const int version = start[kMagic.size()];
+  const int version = static_cast<unsigned char>(start[kMagic.size()]);
   if (version < 1 || version > 3) fail(file, "its version " + std::to_string(version) + " is not known");
   const std::string length = read_exactly(stream, version == 1 ? 2 : 4, file);
   std::uint32_t header_bytes = 0;

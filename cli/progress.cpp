@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 #include <utility>
 
@@ -14,7 +15,7 @@ constexpr std::chrono::seconds kPlainInterval{10};
 constexpr std::size_t kBarColumns = 30;
 
 std::string duration(double seconds) {
-  const auto whole = static_cast<long>(seconds + 0.5);
+  const auto whole = std::lround(seconds);
   char text[32];
   if (whole < 60) {
     std::snprintf(text, sizeof text, "%ld s", whole);
