@@ -68,6 +68,16 @@ struct Client::Impl {
         url + " answered with status " + std::to_string(result->status) + " and not as clipdex does: is another program listening there?");
   }
 
+  // What `read` makes of an answer, which may be another program's JSON.
+  template <typename Read>
+  auto understood(const Read& read) const -> decltype(read()) {
+    try {
+      return read();
+    } catch (const json::exception&) {
+      throw ClientError(0, "bad_answer", url + " does not answer as clipdex does: is another program listening there?");
+    }
+  }
+
   std::string url;
   httplib::Client client;
 };
@@ -92,51 +102,65 @@ bool Client::drop_collection(std::string_view name) {
 }
 
 std::vector<engine::CollectionStatistics> Client::collections() {
-  const auto body = impl_->answer(impl_->client.Get("/v1/collections"));
-  std::vector<engine::CollectionStatistics> all;
-  for (const auto& value : body->at("collections")) all.push_back(parse_statistics(value));
-  return all;
+  return impl_->understood([&] {
+    const auto body = impl_->answer(impl_->client.Get("/v1/collections"));
+    std::vector<engine::CollectionStatistics> all;
+    for (const auto& value : body->at("collections")) all.push_back(parse_statistics(value));
+    return all;
+  });
 }
 
 std::vector<engine::UnusableCollection> Client::unusable_collections() {
-  const auto body = impl_->answer(impl_->client.Get("/v1/collections"));
-  std::vector<engine::UnusableCollection> all;
-  for (const auto& value : body->at("unusable")) all.push_back({value.at("name"), value.at("reason")});
-  return all;
+  return impl_->understood([&] {
+    const auto body = impl_->answer(impl_->client.Get("/v1/collections"));
+    std::vector<engine::UnusableCollection> all;
+    for (const auto& value : body->at("unusable")) all.push_back({value.at("name"), value.at("reason")});
+    return all;
+  });
 }
 
 std::optional<engine::CollectionStatistics> Client::collection(std::string_view name) {
-  const auto body = impl_->answer(impl_->client.Get(collection_path(name)), "collection_not_found");
-  if (!body) return std::nullopt;
-  return parse_statistics(*body);
+  return impl_->understood([&]() -> std::optional<engine::CollectionStatistics> {
+    const auto body = impl_->answer(impl_->client.Get(collection_path(name)), "collection_not_found");
+    if (!body) return std::nullopt;
+    return parse_statistics(*body);
+  });
 }
 
 std::vector<engine::IngestResult> Client::ingest(std::string_view collection, std::span<const engine::IngestItem> items) {
-  const auto body = impl_->answer(impl_->client.Post(collection_path(collection) + "/images", to_json(items).dump(), "application/json"));
-  std::vector<engine::IngestResult> results;
-  for (const auto& value : body->at("results")) results.push_back(parse_ingest_result(value));
-  return results;
+  return impl_->understood([&] {
+    const auto body = impl_->answer(impl_->client.Post(collection_path(collection) + "/images", to_json(items).dump(), "application/json"));
+    std::vector<engine::IngestResult> results;
+    for (const auto& value : body->at("results")) results.push_back(parse_ingest_result(value));
+    return results;
+  });
 }
 
 engine::SearchResult Client::search(std::string_view collection, const engine::SearchRequest& request) {
-  return parse_search_result(
-      *impl_->answer(impl_->client.Post(collection_path(collection) + "/search", to_json(request).dump(), "application/json")));
+  return impl_->understood([&] {
+    return parse_search_result(
+        *impl_->answer(impl_->client.Post(collection_path(collection) + "/search", to_json(request).dump(), "application/json")));
+  });
 }
 
 engine::ImagePage Client::list(std::string_view collection, std::string_view after_id, std::size_t limit) {
-  std::string path = collection_path(collection) + "/images?limit=" + std::to_string(limit);
-  if (!after_id.empty()) path += "&cursor=" + encode_base64url(after_id);
-  const auto body = impl_->answer(impl_->client.Get(path));
-  engine::ImagePage page;
-  for (const auto& value : body->at("images")) page.images.push_back(parse_record(value));
-  if (body->at("next_cursor").is_string()) page.next_after_id = decode_base64url(body->at("next_cursor").get<std::string>()).value_or("");
-  return page;
+  return impl_->understood([&] {
+    std::string path = collection_path(collection) + "/images?limit=" + std::to_string(limit);
+    if (!after_id.empty()) path += "&cursor=" + encode_base64url(after_id);
+    const auto body = impl_->answer(impl_->client.Get(path));
+    engine::ImagePage page;
+    for (const auto& value : body->at("images")) page.images.push_back(parse_record(value));
+    if (body->at("next_cursor").is_string()) page.next_after_id = decode_base64url(body->at("next_cursor").get<std::string>()).value_or("");
+    return page;
+  });
 }
 
 std::optional<engine::ImageRecord> Client::get(std::string_view collection, std::string_view id) {
-  const auto body = impl_->answer(impl_->client.Get(image_path(collection, id)), "image_not_found");
-  if (!body) return std::nullopt;
-  return parse_record(*body);
+  return impl_->understood([&]() -> std::optional<engine::ImageRecord> {
+    const auto body = impl_->answer(impl_->client.Get(image_path(collection, id)), "image_not_found");
+    if (!body) return std::nullopt;
+    return parse_record(*body);
+  });
 }
 
 bool Client::remove(std::string_view collection, std::string_view id) {
@@ -144,7 +168,7 @@ bool Client::remove(std::string_view collection, std::string_view id) {
 }
 
 std::size_t Client::body_bytes_max() {
-  return impl_->answer(impl_->client.Get("/v1/info"))->at("limits").at("body_bytes").get<std::size_t>();
+  return impl_->understood([&] { return impl_->answer(impl_->client.Get("/v1/info"))->at("limits").at("body_bytes").get<std::size_t>(); });
 }
 
 }  // namespace clipdex::http

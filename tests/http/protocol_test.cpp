@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 
+#include "http/client.h"
 #include "tests/http/raw_connection.h"
 #include "tests/http/served_engine.h"
 
@@ -325,4 +326,23 @@ TEST_CASE("many clients ingest, search and delete at once, and all are answered"
   clients.clear();
   CHECK(wrong == 0);
   CHECK(body_of(served.get("/v1/collections/c")).at("images") == 4);
+}
+
+TEST_CASE("another program's JSON is named as such by the client") {
+  httplib::Server other;
+  other.Get(".*", [](const httplib::Request&, httplib::Response& response) {
+    response.set_content(R"({"collections":[{"title":"books"}]})", "application/json");
+  });
+  const int port = other.bind_to_any_port("127.0.0.1");
+  std::jthread serving([&] { other.listen_after_bind(); });
+  other.wait_until_ready();
+  clipdex::http::Client client("http://127.0.0.1:" + std::to_string(port));
+  std::string said;
+  try {
+    client.collections();
+  } catch (const clipdex::http::ClientError& error) {
+    said = error.what();
+  }
+  other.stop();
+  CHECK(said.find("another program") != std::string::npos);
 }
