@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <regex>
 
-#include "cli/input_files.h"
+#include "engine/identifiers.h"
 
 namespace clipdex::cli {
 namespace {
@@ -24,7 +24,7 @@ std::string check_not_empty(const std::string& value) { return value.empty() ? "
 
 std::string check_text(const std::string& value) {
   if (value.empty()) return "it is empty";
-  return is_utf8(value) ? "" : "it is not valid UTF-8";
+  return engine::is_utf8(value) ? "" : "it is not valid UTF-8";
 }
 
 std::string check_address(const std::string& value) {

@@ -18,6 +18,7 @@
 #include "cli/stop_signal.h"
 #include "cli/table.h"
 #include "cli/target.h"
+#include "engine/identifiers.h"
 #include "http/client.h"
 #include "http/json_text.h"
 
@@ -88,7 +89,7 @@ class Ingest {
 
   void add(const InputFile& file) {
     if (!file.error.empty()) return fail(file, "unreadable_file", file.error);
-    if (ids_are_names() && !is_utf8(file.name))
+    if (ids_are_names() && !engine::is_utf8(file.name))
       return fail(file, "invalid_id", "its name is not valid UTF-8: rename it, or use --id-from hash");
     const auto [first, is_new] = seen_.try_emplace(file.name, file.path);
     std::error_code ignored;

@@ -110,14 +110,4 @@ std::string as_text(const std::string& bytes) {
   return nlohmann::json::parse(nlohmann::json(bytes).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)).get<std::string>();
 }
 
-bool is_utf8(const std::string& text) {
-  const nlohmann::json value = text;
-  try {
-    (void)value.dump();
-    return true;
-  } catch (const nlohmann::json::type_error&) {
-    return false;
-  }
-}
-
 }  // namespace clipdex::cli

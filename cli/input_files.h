@@ -25,9 +25,7 @@ std::optional<std::string> read_file(const std::filesystem::path& path, std::siz
 // JSON lines {"file": name, ...}: the rest of each object, by name. Throws std::invalid_argument that names file and line.
 std::map<std::string, std::string> read_metadata_lines(const std::filesystem::path& path);
 
-// File names and arguments are any bytes; ids and queries are text.
-bool is_utf8(const std::string& text);
-// With U+FFFD for what is not UTF-8.
+// File names and arguments are any bytes; what is shown is text, with U+FFFD for what is not UTF-8.
 std::string as_text(const std::string& bytes);
 
 }  // namespace clipdex::cli

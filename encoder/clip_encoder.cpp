@@ -174,20 +174,24 @@ std::size_t ClipEncoder::dimension() const { return impl_->dimension(); }
 const Tokenizer* ClipEncoder::tokenizer() const { return impl_->tokenizer ? &*impl_->tokenizer : nullptr; }
 
 Embeddings ClipEncoder::encode_texts(std::span<const std::string> texts, bool normalize) const {
+  return encode_tokens(tokenize(texts), normalize);
+}
+
+std::vector<std::vector<std::int32_t>> ClipEncoder::tokenize(std::span<const std::string> texts) const {
   if (!impl_->tokenizer) {
     throw std::invalid_argument("the model \"" + impl_->info.name +
                                 "\" has no tokenizer (vocab.json and merges.txt): it cannot encode texts");
   }
-  std::vector<std::vector<std::int32_t>> tokens;
-  tokens.reserve(texts.size());
+  // A word is tokenized whole, however little of it the context holds; so all lengths are checked before any work.
   for (const auto& text : texts) {
-    // A word is tokenized whole, however little of it the context holds.
     if (text.size() <= kTextBytesMax) continue;
     throw std::invalid_argument("a text has " + std::to_string(text.size()) + " bytes, and " + std::to_string(kTextBytesMax) +
                                 " are the limit");
   }
+  std::vector<std::vector<std::int32_t>> tokens;
+  tokens.reserve(texts.size());
   for (const auto& text : texts) tokens.push_back(impl_->tokenizer->encode(text, static_cast<std::size_t>(config().text.context_length)));
-  return encode_tokens(tokens, normalize);
+  return tokens;
 }
 
 Embeddings ClipEncoder::encode_tokens(std::span<const std::vector<std::int32_t>> tokens, bool normalize) const {

@@ -65,6 +65,9 @@ class ClipEncoder {
   // for a text over kTextBytesMax.
   Embeddings encode_texts(std::span<const std::string> texts, bool normalize = true) const;
 
+  // What encode_texts() hands to encode_tokens(), with the same exceptions.
+  std::vector<std::vector<std::int32_t>> tokenize(std::span<const std::string> texts) const;
+
   // Each row: ids with start and end token, 1..context_length of them, each below the vocabulary's size; else std::invalid_argument.
   // The end token is the last one that matters: what follows it is ignored, which is exact for a causal tower.
   Embeddings encode_tokens(std::span<const std::vector<std::int32_t>> tokens, bool normalize = true) const;

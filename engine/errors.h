@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdexcept>
+#include <string>
 
 #include "encoder/image_decoder.h"
 #include "storage/image_store.h"
@@ -24,5 +25,8 @@ class UnknownImageError : public std::runtime_error {
 using encoder::ImageError;
 using storage::CorruptionError;
 using storage::DiskFullError;
+
+// What an ImageError is called in answers: "unsupported_image", "corrupt_image", "image_too_large".
+std::string image_error_code(const ImageError& error);
 
 }  // namespace clipdex::engine

@@ -7,9 +7,7 @@
 #include <stdexcept>
 
 namespace clipdex::engine {
-namespace {
-
-bool is_valid_utf8(std::string_view text) {
+bool is_utf8(std::string_view text) {
   try {
     static_cast<void>(nlohmann::json(text).dump());
     return true;
@@ -17,8 +15,6 @@ bool is_valid_utf8(std::string_view text) {
     return false;
   }
 }
-
-}  // namespace
 
 void check_image_id(std::string_view id) {
   constexpr std::size_t kBytesMax = 512;
@@ -28,7 +24,7 @@ void check_image_id(std::string_view id) {
   for (const char c : id) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) throw std::invalid_argument("an image's id has a control character");
   }
-  if (!is_valid_utf8(id)) throw std::invalid_argument("an image's id is not valid UTF-8");
+  if (!is_utf8(id)) throw std::invalid_argument("an image's id is not valid UTF-8");
 }
 
 void check_collection_name(std::string_view name) {
@@ -37,7 +33,7 @@ void check_collection_name(std::string_view name) {
   bool valid = !name.empty() && name.size() <= kLengthMax && plain(name.front());
   for (const char c : name) valid = valid && (plain(c) || c == '_' || c == '-');
   if (valid) return;
-  const std::string shown = is_valid_utf8(name) && name.size() <= kLengthMax ? "\"" + std::string(name) + "\"" : "this";
+  const std::string shown = is_utf8(name) && name.size() <= kLengthMax ? "\"" + std::string(name) + "\"" : "this";
   throw std::invalid_argument(shown + " cannot be a collection's name: 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or a digit");
 }
 

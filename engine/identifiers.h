@@ -1,10 +1,12 @@
-// Names that come from outside: ids of images, names of collections. Private to engine/.
+// Names that come from outside: ids of images, names of collections.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 namespace clipdex::engine {
+
+bool is_utf8(std::string_view text);
 
 // 1..512 bytes of valid UTF-8 without control characters; else std::invalid_argument that says what is wrong.
 void check_image_id(std::string_view id);

@@ -93,18 +93,6 @@ void encode_batch(Batch& batch, const ClipEncoder& encoder) {
 
 }  // namespace
 
-std::string image_error_code(const ImageError& error) {
-  switch (error.reason()) {
-    case ImageError::Reason::kUnsupported:
-      return "unsupported_image";
-    case ImageError::Reason::kCorrupt:
-      return "corrupt_image";
-    case ImageError::Reason::kTooLarge:
-      return "image_too_large";
-  }
-  return "corrupt_image";
-}
-
 std::vector<PreparedImage> prepare_images(std::span<const std::string* const> files, const ClipEncoder& encoder,
                                           const PreparationOptions& options) {
   std::vector<PreparedImage> prepared(files.size());
@@ -126,12 +114,10 @@ std::vector<PreparedImage> prepare_images(std::span<const std::string* const> fi
 }
 
 std::vector<float> embed_file(const std::string& file, const ClipEncoder& encoder, const ImageLimits& limits) {
-  const auto& preprocessing = encoder.preprocessing();
-  std::vector<float> pixels(std::size_t{3} * static_cast<std::size_t>(preprocessing.height) *
-                            static_cast<std::size_t>(preprocessing.width));
+  std::vector<float> pixels;
   {
     const DecodingSlot slot;
-    preprocess_into(decode(file, limits), preprocessing, pixels.data());
+    pixels = preprocess(decode(file, limits), encoder.preprocessing());
   }
   return encoder.encode_pixels(pixels, 1).values;
 }

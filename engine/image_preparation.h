@@ -25,9 +25,6 @@ struct PreparationOptions {
   bool thumbnails = true;
 };
 
-// What an ImageError is called in answers: "unsupported_image", "corrupt_image", "image_too_large".
-std::string image_error_code(const ImageError& error);
-
 // One result a file, in order. At most a few decoded pictures exist in the process at any time, whatever the
 // number of files and of requests.
 std::vector<PreparedImage> prepare_images(std::span<const std::string* const> files, const ClipEncoder& encoder,

@@ -44,6 +44,10 @@ struct Client::Impl {
     client.set_url_encode(false);  // paths are encoded here, where ids may hold slashes
   }
 
+  ClientError bad_answer(int status) const {
+    return {status, "bad_answer", url + " does not answer as clipdex does: is another program listening there?"};
+  }
+
   // The answer's JSON; null for an empty one. An error with the code `missing` gives nothing.
   std::optional<json> answer(const httplib::Result& result, std::string_view missing = "") const {
     if (!result) {
@@ -55,7 +59,7 @@ struct Client::Impl {
       if (result->body.empty()) return json();
       auto body = json::parse(result->body, nullptr, false);
       if (!body.is_discarded()) return body;
-      throw ClientError(result->status, "bad_answer", url + " does not answer as clipdex does: is another program listening there?");
+      throw bad_answer(result->status);
     }
     const auto body = json::parse(result->body, nullptr, false);
     if (body.is_object() && body.contains("error") && body["error"].is_object()) {
@@ -74,7 +78,7 @@ struct Client::Impl {
     try {
       return read();
     } catch (const json::exception&) {
-      throw ClientError(0, "bad_answer", url + " does not answer as clipdex does: is another program listening there?");
+      throw bad_answer(0);
     }
   }
 

@@ -5,20 +5,21 @@
 #include <new>
 
 #include "engine/errors.h"
+#include "http/json_fields.h"
 
 namespace clipdex::http {
 namespace {
 
-ErrorAnswer image_answer(const engine::ImageError& error) {
+int image_status(const engine::ImageError& error) {
   switch (error.reason()) {
     case engine::ImageError::Reason::kTooLarge:
-      return {413, "image_too_large", error.what(), nullptr};
+      return 413;
     case engine::ImageError::Reason::kUnsupported:
-      return {415, "unsupported_image", error.what(), nullptr};
+      return 415;
     case engine::ImageError::Reason::kCorrupt:
-      return {422, "corrupt_image", error.what(), nullptr};
+      return 422;
   }
-  return {422, "corrupt_image", error.what(), nullptr};
+  return 422;
 }
 
 }  // namespace
@@ -32,7 +33,7 @@ ErrorAnswer answer_for(const std::exception_ptr& exception, const std::string& r
   } catch (const HttpError& error) {
     return {error.status(), error.code(), error.what(), error.details()};
   } catch (const engine::ImageError& error) {
-    return image_answer(error);
+    return {image_status(error), engine::image_error_code(error), error.what(), nullptr};
   } catch (const engine::UnknownImageError& error) {
     return {404, "image_not_found", error.what(), nullptr};
   } catch (const engine::ConflictError& error) {
@@ -54,8 +55,7 @@ ErrorAnswer answer_for(const std::exception_ptr& exception, const std::string& r
 }
 
 std::string error_body(const ErrorAnswer& answer) {
-  return nlohmann::json{{"error", {{"code", answer.code}, {"message", answer.message}, {"details", answer.details}}}}.dump(
-      -1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_line({{"error", {{"code", answer.code}, {"message", answer.message}, {"details", answer.details}}}});
 }
 
 }  // namespace clipdex::http

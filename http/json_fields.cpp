@@ -26,6 +26,8 @@ json parse_json(std::string_view text, std::size_t depth_max) {
   throw malformed("the body's JSON is nested more than " + std::to_string(depth_max) + " deep");
 }
 
+std::string json_line(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
 Fields::Fields(const json& object, std::string where) : object_(object), where_(std::move(where)) {
   if (!object_.is_object()) throw malformed((where_.empty() ? "the body" : where_) + " is not a JSON object");
 }

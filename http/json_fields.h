@@ -16,6 +16,9 @@ using nlohmann::json;
 // Throws malformed() for what is not JSON, not UTF-8, or nested deeper than `depth_max`.
 json parse_json(std::string_view text, std::size_t depth_max);
 
+// In one line. What is not UTF-8, as a form's file name may be, becomes U+FFFD.
+std::string json_line(const json& value);
+
 // A JSON object of which every field must be asked for. Every reader throws malformed() for a wrong type.
 class Fields {
  public:

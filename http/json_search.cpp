@@ -9,13 +9,15 @@
 namespace clipdex::http {
 namespace {
 
-void set_query(const Fields& fields, engine::SearchRequest& request) {
+// image: a picture that came beside the fields.
+void set_query(const Fields& fields, std::optional<std::string> image, engine::SearchRequest& request) {
   int queries = 0;
   if (const auto text = fields.text("text")) {
     request.query = engine::TextQuery{*text};
     ++queries;
   }
-  if (auto image = fields.bytes("image")) {
+  if (!image) image = fields.bytes("image");
+  if (image) {
     request.query = engine::ImageQuery{std::move(*image)};
     ++queries;
   }
@@ -66,12 +68,17 @@ json form_value(const Part& part) {
   }
 }
 
+json metadata_of(const engine::ImageRecord& record) {
+  auto metadata = json::parse(record.metadata, /*callback=*/nullptr, /*allow_exceptions=*/false);
+  return metadata.is_object() ? metadata : json::object();
+}
+
 }  // namespace
 
-SearchCall parse_search(const Fields& fields) {
+SearchCall parse_search(const Fields& fields, std::optional<std::string> image) {
   fields.allow({"text", "image", "id", "vector", "limit", "offset", "min_score", "exact", "include"});
   SearchCall call;
-  set_query(fields, call.request);
+  set_query(fields, std::move(image), call.request);
   call.request.limit = fields.count("limit").value_or(call.request.limit);
   call.request.offset = fields.count("offset").value_or(call.request.offset);
   if (const auto score = fields.number("min_score")) call.request.min_score = static_cast<float>(*score);
@@ -80,31 +87,22 @@ SearchCall parse_search(const Fields& fields) {
   return call;
 }
 
-SearchCall parse_search_form(const Body& body) {
+SearchCall parse_search_form(Body body) {
   json fields = json::object();
   std::optional<std::string> image;
-  for (const auto& part : body.parts) {
+  for (auto& part : body.parts) {
     if (part.name == "image" && !image) {
-      image = part.content;
+      image = std::move(part.content);
     } else if (fields.contains(part.name) || part.name == "image") {
       throw malformed("the form's field \"" + part.name + "\" is there twice");
     } else {
       fields[part.name] = form_value(part);
     }
   }
-  if (!image) return parse_search(Fields(fields, ""));
-  for (const auto* other : {"text", "id", "vector"}) {
-    if (fields.contains(other)) throw malformed("a search has exactly one of \"text\", \"image\", \"id\" and \"vector\"");
-  }
-  fields["text"] = "";
-  auto call = parse_search(Fields(fields, ""));
-  call.request.query = engine::ImageQuery{std::move(*image)};
-  return call;
+  return parse_search(Fields(fields, ""), std::move(image));
 }
 
 json to_json(const engine::ImageRecord& record) {
-  auto metadata = json::parse(record.metadata, /*callback=*/nullptr, /*allow_exceptions=*/false);
-  if (!metadata.is_object()) metadata = json::object();
   return {{"id", record.id},
           {"content_hash", record.content_hash},
           {"width", record.width},
@@ -114,7 +112,7 @@ json to_json(const engine::ImageRecord& record) {
           {"source", record.source},
           {"created_ms", record.created_ms},
           {"updated_ms", record.updated_ms},
-          {"metadata", std::move(metadata)}};
+          {"metadata", metadata_of(record)}};
 }
 
 json to_json(const engine::SearchResult& result, const SearchCall& call) {
@@ -125,7 +123,7 @@ json to_json(const engine::SearchResult& result, const SearchCall& call) {
                 {"width", found.record.width},
                 {"height", found.record.height},
                 {"source", found.record.source}};
-    if (call.include_metadata) hit["metadata"] = std::move(to_json(found.record)["metadata"]);
+    if (call.include_metadata) hit["metadata"] = metadata_of(found.record);
     if (call.request.include_vector) hit["vector"] = shortest(found.vector);
     hits.push_back(std::move(hit));
   }

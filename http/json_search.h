@@ -1,6 +1,9 @@
 // Searches between JSON and the engine's types. Private to http/.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "engine/search.h"
 #include "http/body.h"
 #include "http/json_fields.h"
@@ -12,9 +15,10 @@ struct SearchCall {
   bool include_metadata = true;
 };
 
-SearchCall parse_search(const Fields& fields);
+// image: the file of a form's part, which stands for the field of that name.
+SearchCall parse_search(const Fields& fields, std::optional<std::string> image = {});
 // A form: an `image` part that is a file, other fields as text.
-SearchCall parse_search_form(const Body& body);
+SearchCall parse_search_form(Body body);
 
 json to_json(const engine::SearchResult& result, const SearchCall& call);
 json to_json(const engine::ImageRecord& record);

@@ -4,21 +4,15 @@
 #include "http/json_search.h"
 
 namespace clipdex::http {
-namespace {
-
-std::string line(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
-
-}  // namespace
-
-std::string to_json_text(const engine::ImageRecord& record) { return line(to_json(record)); }
-std::string to_json_text(const engine::IngestResult& result) { return line(to_json(result)); }
-std::string to_json_text(const engine::CollectionStatistics& statistics) { return line(to_json(statistics)); }
+std::string to_json_text(const engine::ImageRecord& record) { return json_line(to_json(record)); }
+std::string to_json_text(const engine::IngestResult& result) { return json_line(to_json(result)); }
+std::string to_json_text(const engine::CollectionStatistics& statistics) { return json_line(to_json(statistics)); }
 
 std::string to_json_text(const engine::SearchHit& hit) {
   const engine::SearchResult one{.hits = {hit}};
   SearchCall call;
   call.request.include_vector = !hit.vector.empty();
-  return line(to_json(one, call)["hits"][0]);
+  return json_line(to_json(one, call)["hits"][0]);
 }
 
 }  // namespace clipdex::http

@@ -125,8 +125,7 @@ std::optional<std::size_t> Call::count_parameter(const std::string& name) const 
 
 void Call::answer(int status, const json& value) const {
   response.status = status;
-  // Metadata and names were checked to be UTF-8 when they came in; file names of multipart parts may not be.
-  response.set_content(value.dump(-1, ' ', false, json::error_handler_t::replace), "application/json");
+  response.set_content(json_line(value), "application/json");
 }
 
 }  // namespace clipdex::http

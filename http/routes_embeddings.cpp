@@ -65,10 +65,10 @@ void check_model(const Fields& fields, const engine::ClipEncoder& encoder) {
 }
 
 // [inputs] embeddings in the order of the request.
-std::vector<std::vector<float>> encode(const Call& call, const Inputs& inputs) {
+std::vector<std::vector<float>> encode(const Call& call, const Inputs& inputs, std::span<const std::vector<std::int32_t>> tokens) {
   const auto& encoder = call.engine.encoder();
   std::vector<std::vector<float>> embeddings(inputs.texts.size() + inputs.images.size());
-  const auto texts = inputs.texts.empty() ? engine::Embeddings{} : encoder.encode_texts(inputs.texts);
+  const auto texts = encoder.encode_tokens(tokens);
   for (std::size_t i = 0; i < texts.count; ++i) embeddings[inputs.text_positions[i]].assign(texts.row(i).begin(), texts.row(i).end());
   for (std::size_t i = 0; i < inputs.images.size(); ++i) embeddings[inputs.image_positions[i]] = call.engine.embed_image(inputs.images[i]);
   return embeddings;
@@ -87,7 +87,9 @@ void post_embeddings(Call& call) {
   if (format != "float" && format != "base64")
     throw invalid_value("\"encoding_format\" is \"" + format + "\", and float and base64 are possible");
   const auto inputs = parse_inputs(fields);
-  const auto embeddings = encode(call, inputs);
+  // A model without a tokenizer takes pictures all the same.
+  const auto tokens = inputs.texts.empty() ? std::vector<std::vector<std::int32_t>>() : encoder.tokenize(inputs.texts);
+  const auto embeddings = encode(call, inputs, tokens);
   json data = json::array();
   for (std::size_t i = 0; i < embeddings.size(); ++i) {
     const auto& values = embeddings[i];
@@ -95,13 +97,12 @@ void post_embeddings(Call& call) {
                                        : json(encode_base64({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)}));
     data.push_back({{"object", "embedding"}, {"index", i}, {"embedding", std::move(embedding)}});
   }
-  std::size_t tokens = 0;
-  const auto context = static_cast<std::size_t>(encoder.config().text.context_length);
-  for (const auto& text : inputs.texts) tokens += encoder.tokenizer()->encode(text, context).size();
+  std::size_t token_count = 0;
+  for (const auto& ids : tokens) token_count += ids.size();
   call.answer(200, {{"object", "list"},
                     {"data", std::move(data)},
                     {"model", encoder.info().name},
-                    {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}});
+                    {"usage", {{"prompt_tokens", token_count}, {"total_tokens", token_count}}}});
 }
 
 }  // namespace clipdex::http

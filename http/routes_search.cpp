@@ -32,7 +32,7 @@ void post_search(Call& call) {
   call.allow_parameters({});
   const auto collection = call.collection();
   if (call.body.multipart) {
-    const auto search = parse_search_form(call.body);
+    const auto search = parse_search_form(std::move(call.body));
     return call.answer(200, to_json(collection->search(search.request), search));
   }
   const json body = call.json_body();

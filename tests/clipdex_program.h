@@ -20,14 +20,27 @@ struct Outcome {
   std::string out, error;
 };
 
-// clipdex ARGUMENTS, to its end.
-inline Outcome run_clipdex(std::vector<std::string> arguments, const std::vector<std::string>& environment = {}) {
-  arguments.insert(arguments.begin(), kProgram);
-  ChildProcess process(arguments, environment);
+// A program to its end.
+inline Outcome run_program(const std::vector<std::string>& command, const std::vector<std::string>& environment = {}) {
+  ChildProcess process(command, environment);
   Outcome outcome{.exit_code = process.wait()};
   outcome.out = process.out();
   outcome.error = process.error();
   return outcome;
+}
+
+// clipdex ARGUMENTS, to its end.
+inline Outcome run_clipdex(std::vector<std::string> arguments, const std::vector<std::string>& environment = {}) {
+  arguments.insert(arguments.begin(), kProgram);
+  return run_program(arguments, environment);
+}
+
+// The address in what a server said on stderr: "http://127.0.0.1:12345"; empty while it starts.
+inline std::string announced_url(const std::string& said) {
+  const auto begin = said.find("clipdex: open http://");
+  const auto end = begin == std::string::npos ? begin : said.find(" in a browser", begin);
+  constexpr std::size_t kPrefix = sizeof "clipdex: open " - 1;
+  return end == std::string::npos ? "" : said.substr(begin + kPrefix, end - begin - kPrefix);
 }
 
 // "clipdex serve --data DATA --port 0 ARGUMENTS", ready when the constructor returns. Throws std::runtime_error with what it said
@@ -42,14 +55,7 @@ class RunningServer {
     }
   }
 
-  // "http://127.0.0.1:12345"; empty while it starts.
-  std::string url() const {
-    const std::string said = process_.error();
-    const auto begin = said.find("clipdex: open http://");
-    const auto end = begin == std::string::npos ? begin : said.find(" in a browser", begin);
-    constexpr std::size_t kPrefix = sizeof "clipdex: open " - 1;
-    return end == std::string::npos ? "" : said.substr(begin + kPrefix, end - begin - kPrefix);
-  }
+  std::string url() const { return announced_url(process_.error()); }
   int port() const { return std::stoi(url().substr(url().rfind(':') + 1)); }
   ChildProcess& process() { return process_; }
 

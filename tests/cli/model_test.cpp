@@ -13,14 +13,7 @@ const std::string kVocabulary = std::string(CLIPDEX_SOURCE_DIR) + "/tests/data/b
 
 // "clipdex model inspect" fails with exit code 1 and says all of `words`.
 void check_unreadable(const fs::path& model, const std::vector<std::string>& words) {
-  const auto outcome = run_clipdex({"model", "inspect", model.string(), "--json"});
-  CAPTURE(outcome.error);
-  CHECK(outcome.exit_code == 1);
-  CHECK(outcome.out.empty());
-  for (const auto& word : words) {
-    CAPTURE(word);
-    CHECK(contains(outcome.error, word));
-  }
+  check_fails({"model", "inspect", model.string(), "--json"}, words);
 }
 
 }  // namespace

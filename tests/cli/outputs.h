@@ -1,6 +1,7 @@
 // What the program printed, as the tests compare it.
 #pragma once
 
+#include <catch2/catch_test_macros.hpp>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -50,14 +51,20 @@ inline double length_of(const std::vector<float>& vector) {
 }
 
 // A shell command, for redirections and pipes; $clipdex is the program.
-inline Outcome run_shell(const std::string& script) {
-  ChildProcess process({"sh", "-c", script}, {"clipdex=" + kProgram});
-  Outcome outcome{.exit_code = process.wait()};
-  outcome.out = process.out();
-  outcome.error = process.error();
-  return outcome;
-}
+inline Outcome run_shell(const std::string& script) { return run_program({"sh", "-c", script}, {"clipdex=" + kProgram}); }
 
 inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+// Exit code 1, nothing on stdout, and all of `words` in the message.
+inline void check_fails(const std::vector<std::string>& arguments, const std::vector<std::string>& words) {
+  const auto outcome = run_clipdex(arguments);
+  CAPTURE(outcome.error);
+  CHECK(outcome.exit_code == 1);
+  CHECK(outcome.out.empty());
+  for (const auto& word : words) {
+    CAPTURE(word);
+    CHECK(contains(outcome.error, word));
+  }
+}
 
 }  // namespace clipdex::tests

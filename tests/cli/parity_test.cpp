@@ -56,6 +56,12 @@ void check_logits(const Features& features, const json& theirs) {
   }
 }
 
+void check_reference(const Features& features, const json& reference) {
+  check_equal(features.images, reference.at("image_features"));
+  check_equal(features.texts, reference.at("text_features"));
+  check_logits(features, reference.at("logits_per_image"));
+}
+
 }  // namespace
 
 TEST_CASE("the formula of the golden models gives its published check numbers") {
@@ -69,29 +75,21 @@ TEST_CASE("a vision transformer's image and text features are those of OpenAI's 
   const TemporaryDirectory directory;
   write_golden_vit_as_open_clip(directory.path() / "model");
   const auto features = features_of(directory.path() / "model", directory.path());
-  const auto reference = golden("vit_quick_gelu");
-  check_equal(features.images, reference.at("image_features"));
-  check_equal(features.texts, reference.at("text_features"));
-  check_logits(features, reference.at("logits_per_image"));
+  check_reference(features, golden("vit_quick_gelu"));
 }
 
 TEST_CASE("a ResNet's image and text features are those of OpenAI's implementation") {
   const TemporaryDirectory directory;
   write_golden_resnet_as_open_clip(directory.path() / "model");
   const auto features = features_of(directory.path() / "model", directory.path());
-  const auto reference = golden("rn_quick_gelu");
-  check_equal(features.images, reference.at("image_features"));
-  check_equal(features.texts, reference.at("text_features"));
-  check_logits(features, reference.at("logits_per_image"));
+  check_reference(features, golden("rn_quick_gelu"));
 }
 
 TEST_CASE("the same vision transformer as a Hugging Face directory gives the same features") {
   const TemporaryDirectory directory;
   write_golden_vit_as_huggingface(directory.path() / "model");
   const auto features = features_of(directory.path() / "model", directory.path());
-  const auto reference = golden("vit_quick_gelu");
-  check_equal(features.images, reference.at("image_features"));
-  check_equal(features.texts, reference.at("text_features"));
+  check_reference(features, golden("vit_quick_gelu"));
 }
 
 TEST_CASE("without --raw the golden features come out at unit length and in the same direction") {

@@ -10,14 +10,7 @@ using namespace clipdex::tests;
 
 // Exit code 1, nothing on stdout, and all of `words` in the message.
 void check_does_not_start(const std::vector<std::string>& arguments, const std::vector<std::string>& words) {
-  const auto outcome = run_clipdex(with({"serve"}, arguments));
-  CAPTURE(outcome.error);
-  CHECK(outcome.exit_code == 1);
-  CHECK(outcome.out.empty());
-  for (const auto& word : words) {
-    CAPTURE(word);
-    CHECK(contains(outcome.error, word));
-  }
+  check_fails(with({"serve"}, arguments), words);
 }
 
 }  // namespace

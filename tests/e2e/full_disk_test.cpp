@@ -15,10 +15,7 @@ TEST_CASE("a full disk is answered with 507, reading goes on, and what was ackno
   std::string url;
   while (url.empty()) {
     if (process.exit_code()) SKIP("no small disk can be made here: " + process.error());
-    const auto text = process.error();
-    const auto begin = text.find("http://");
-    const auto end = begin == std::string::npos ? begin : text.find(' ', begin);
-    if (end != std::string::npos) url = text.substr(begin, end - begin);
+    url = announced_url(process.error());
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   RestClient client(url);

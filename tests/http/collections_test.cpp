@@ -79,16 +79,11 @@ TEST_CASE("a collection of another model is named as unusable and every use of i
     engine::Engine other({.data_directory = directory.path() / "data", .model = directory.path() / "other"});
     other.create_collection("theirs", {});
   }
-  engine::Engine ours({.data_directory = directory.path() / "data", .model = kModel});
-  clipdex::http::Server server({.port = 0});
-  std::thread thread([&] { server.run(ours); });
-  httplib::Client client(server.url());
-  const auto listed = body_of(client.Get("/v1/collections"));
-  const auto used = client.Get("/v1/collections/theirs");
-  const auto searched = client.Post("/v1/collections/theirs/search", R"({"text":"a dog"})", "application/json");
-  const auto made = client.Put("/v1/collections/theirs");
-  server.stop();
-  thread.join();
+  ServedEngine served({}, {.data_directory = directory.path() / "data"});
+  const auto listed = body_of(served.get("/v1/collections"));
+  const auto used = served.get("/v1/collections/theirs");
+  const auto searched = served.post("/v1/collections/theirs/search", {{"text", "a dog"}});
+  const auto made = served.client().Put("/v1/collections/theirs");
   REQUIRE(listed.at("unusable").size() == 1);
   CHECK(listed.at("unusable")[0].at("name") == "theirs");
   CHECK(listed.at("unusable")[0].at("reason").get<std::string>().find("--model") != std::string::npos);

@@ -53,14 +53,9 @@ TEST_CASE("a model without a tokenizer embeds pictures all the same") {
   TemporaryDirectory directory;
   for (const auto* name : {"config.json", "model.safetensors", "preprocessor_config.json"})
     std::filesystem::copy_file(kModel / name, directory.path() / name);
-  clipdex::engine::Engine engine({.data_directory = directory.path() / "data", .model = directory.path()});
-  clipdex::http::Server server({.port = 0});
-  std::jthread serving([&] { server.run(engine); });
-  httplib::Client client(server.url());
-  const auto picture =
-      client.Post("/v1/embeddings", json{{"input", {json{{"image", encode_base64(gallery_file("dog.png"))}}}}}.dump(), "application/json");
-  const auto text = client.Post("/v1/embeddings", R"({"input":"a dog"})", "application/json");
-  server.stop();
+  ServedEngine served({}, {.data_directory = {}, .model = directory.path()});
+  const auto picture = served.post("/v1/embeddings", {{"input", {json{{"image", encode_base64(gallery_file("dog.png"))}}}}});
+  const auto text = served.post("/v1/embeddings", {{"input", "a dog"}});
   CHECK(picture->status == 200);
   CHECK(text->status == 422);
   CHECK(error_message(text).find("no tokenizer") != std::string::npos);

@@ -25,8 +25,8 @@ class ServedEngine {
           options.port = 0;
           return options;
         }()) {
-    engine_options.data_directory = directory_.path() / "data";
-    engine_options.model = kModel;
+    if (engine_options.data_directory.empty()) engine_options.data_directory = directory_.path() / "data";
+    if (engine_options.model.empty()) engine_options.model = kModel;
     engine_ = std::make_unique<engine::Engine>(engine_options);
     thread_ = std::thread([this] { server_.run(*engine_); });
     client_ = std::make_unique<httplib::Client>(server_.url());

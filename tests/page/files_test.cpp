@@ -10,12 +10,6 @@ namespace {
 
 using Catch::Matchers::ContainsSubstring;
 
-const std::vector<std::string> kNone;
-
-struct Gallery : Page {
-  Gallery() { ingest_gallery(); }
-};
-
 TEST_CASE_METHOD(Gallery, "a picture dropped on the page is found, and shown in the search box") {
   open();
   bring_file("drop", "guitar.png", "my guitar.png", "image/png");

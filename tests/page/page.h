@@ -47,4 +47,11 @@ struct Page {
   Browser browser;
 };
 
+// A page whose server has the gallery.
+struct Gallery : Page {
+  Gallery() { ingest_gallery(); }
+};
+
+inline const std::vector<std::string> kNone;  // no messages on the console
+
 }  // namespace clipdex::tests

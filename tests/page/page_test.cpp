@@ -9,12 +9,6 @@ namespace {
 
 using Catch::Matchers::StartsWith;
 
-const std::vector<std::string> kNone;
-
-struct Gallery : Page {
-  Gallery() { ingest_gallery(); }
-};
-
 TEST_CASE_METHOD(Gallery, "typing a query and pressing Enter shows the best picture first, with its caption and score") {
   open();
   CHECK(focused() == "query");

@@ -10,8 +10,6 @@ namespace {
 
 using Catch::Matchers::ContainsSubstring;
 
-const std::vector<std::string> kNone;
-
 TEST_CASE_METHOD(Page, "a server without pictures shows the command that adds some, and notices when there are") {
   open();
   CHECK(text("#home h1") == "No pictures yet");

@@ -1,0 +1,17 @@
+#include "engine/errors.h"
+
+namespace clipdex::engine {
+
+std::string image_error_code(const ImageError& error) {
+  switch (error.reason()) {
+    case ImageError::Reason::kUnsupported:
+      return "unsupported_image";
+    case ImageError::Reason::kCorrupt:
+      return "corrupt_image";
+    case ImageError::Reason::kTooLarge:
+      return "image_too_large";
+  }
+  return "corrupt_image";
+}
+
+}  // namespace clipdex::engine
