@@ -7,7 +7,10 @@ shift
 source_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 readonly source_dir
 names=()
-for file in "$source_dir"/*.cpp; do names+=("$(basename "$file" .cpp)"); done
+# The programs; other sources there are parts of them.
+for file in "$source_dir"/*.cpp; do
+  if grep -q '^int main' "$file"; then names+=("$(basename "$file" .cpp)"); fi
+done
 
 if [ $# -gt 0 ]; then
   name=$1

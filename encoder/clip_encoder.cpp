@@ -96,6 +96,8 @@ struct ClipEncoder::Impl {
     thread.run([&] {
       model = std::make_shared<ClipModel>(directory.config);
       load_weights(*model, file);
+      const c10::InferenceMode inference;
+      model->prepare();
     });
     info.name = std::filesystem::weakly_canonical(path).filename().string();
     info.architecture = architecture_name(directory.config);

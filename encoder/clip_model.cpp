@@ -15,4 +15,10 @@ ClipModel::ClipModel(const ClipConfig& config)
       text(register_module("text", std::make_shared<TextTransformer>(config.text, config.embedding_dimension))),
       logit_scale(register_parameter("logit_scale", at::empty({}), /*requires_grad=*/false)) {}
 
+void ClipModel::prepare() {
+  for (const auto& module : modules()) {
+    if (auto* layer = dynamic_cast<Prepared*>(module.get())) layer->prepare();
+  }
+}
+
 }  // namespace clipdex::encoder

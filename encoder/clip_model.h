@@ -10,6 +10,8 @@ namespace clipdex::encoder {
 
 struct ClipModel : torch::nn::Module {
   explicit ClipModel(const ClipConfig& config);
+  // After the weights are loaded: every layer takes its form for inference.
+  void prepare();
   std::shared_ptr<VisionTower> visual;
   std::shared_ptr<TextTransformer> text;
   at::Tensor logit_scale;  // []

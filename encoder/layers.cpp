@@ -6,7 +6,21 @@ Linear::Linear(std::int64_t in, std::int64_t out)
     : weight(register_parameter("weight", at::empty({out, in}), /*requires_grad=*/false)),
       bias(register_parameter("bias", at::empty({out}), /*requires_grad=*/false)) {}
 
-at::Tensor Linear::forward(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+at::Tensor Linear::forward(const at::Tensor& x, std::optional<Activation> activation) const {
+  if (kernel) return kernel->forward(x, activation);
+  auto y = at::linear(x, weight, bias);
+  return activation ? activate_(std::move(y), *activation) : y;
+}
+
+void Linear::add_to(at::Tensor& y, const at::Tensor& x) const {
+  if (kernel) return kernel->add_to(y, x);
+  y.add_(at::linear(x, weight, bias));
+}
+
+void Linear::prepare() {
+  kernel = std::make_unique<LinearKernel>(weight, bias);
+  weight.set_data(at::empty({0}));
+}
 
 LayerNorm::LayerNorm(std::int64_t width, double epsilon_)
     : weight(register_parameter("weight", at::empty({width}), /*requires_grad=*/false)),
@@ -33,7 +47,7 @@ BatchNorm::BatchNorm(std::int64_t channels)
       running_var(register_buffer("running_var", at::empty({channels}))) {}
 
 at::Tensor BatchNorm::forward(const at::Tensor& x) const {
-  return at::batch_norm(x, weight, bias, running_mean, running_var, /*training=*/false, /*momentum=*/0.1, /*eps=*/1e-5,
+  return at::batch_norm(x, weight, bias, running_mean, running_var, /*training=*/false, /*momentum=*/0.1, /*eps=*/kEpsilon,
                         /*cudnn_enabled=*/false);
 }
 

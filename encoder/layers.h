@@ -1,5 +1,6 @@
 // The leaves of both towers, with parameters named as in OpenAI's checkpoints. Private to encoder/: LibTorch shows here.
-// Parameters are made uninitialised; load_weights() fills every one of them or throws.
+// Parameters are made uninitialised; load_weights() fills every one of them or throws. prepare() then hands those that the fast kernels
+// take over to them; until then, and for training, the layers compute with LibTorch's operators on the parameters themselves.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -9,14 +10,27 @@
 #include <cstdint>
 
 #include "encoder/clip_config.h"
+#include "encoder/convolution_kernel.h"
+#include "encoder/linear_kernel.h"
 
 namespace clipdex::encoder {
 
+// A layer that has a faster form for inference.
+struct Prepared {
+  virtual ~Prepared() = default;
+  // Once, after the weights are loaded. The parameters that the kernels took over are empty afterwards.
+  virtual void prepare() = 0;
+};
+
 // y = x W^T + b. weight: [out, in], bias: [out].
-struct Linear : torch::nn::Module {
+struct Linear : torch::nn::Module, Prepared {
   Linear(std::int64_t in, std::int64_t out);
-  at::Tensor forward(const at::Tensor& x) const;
+  at::Tensor forward(const at::Tensor& x, std::optional<Activation> activation = {}) const;
+  // y += forward(x), in y's own memory.
+  void add_to(at::Tensor& y, const at::Tensor& x) const;
+  void prepare() override;
   at::Tensor weight, bias;
+  std::unique_ptr<LinearKernel> kernel;
 };
 
 // Over the last dimension, in fp32 whatever the storage type of the other weights.
@@ -25,6 +39,14 @@ struct LayerNorm : torch::nn::Module {
   at::Tensor forward(const at::Tensor& x) const;
   at::Tensor weight, bias;
   double epsilon;
+};
+
+// Batch normalisation with the running statistics.
+struct BatchNorm : torch::nn::Module {
+  explicit BatchNorm(std::int64_t channels);
+  at::Tensor forward(const at::Tensor& x) const;
+  at::Tensor weight, bias, running_mean, running_var;
+  static constexpr double kEpsilon = 1e-5;
 };
 
 // Convolution without bias. weight: [out, in, kernel, kernel].
@@ -38,13 +60,6 @@ struct Convolution : torch::nn::Module {
   at::Tensor forward(const at::Tensor& x) const;
   at::Tensor weight;
   Options options;
-};
-
-// Batch normalisation with the running statistics.
-struct BatchNorm : torch::nn::Module {
-  explicit BatchNorm(std::int64_t channels);
-  at::Tensor forward(const at::Tensor& x) const;
-  at::Tensor weight, bias, running_mean, running_var;
 };
 
 // Overwrites x: QuickGELU x * sigmoid(1.702 x), or GELU with the error function.

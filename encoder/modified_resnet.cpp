@@ -5,39 +5,72 @@
 namespace clipdex::encoder {
 namespace {
 
-std::shared_ptr<Convolution> convolution(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride = 1) {
-  return std::make_shared<Convolution>(
-      Convolution::Options{.in = in, .out = out, .kernel = kernel, .stride = stride, .padding = kernel / 2});
+NormalizedConvolution normalized_convolution(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride = 1) {
+  return {.convolution = std::make_shared<Convolution>(
+              Convolution::Options{.in = in, .out = out, .kernel = kernel, .stride = stride, .padding = kernel / 2}),
+          .norm = std::make_shared<BatchNorm>(out),
+          .kernel = nullptr};
 }
 
 at::Tensor average_pool(const at::Tensor& x, std::int64_t size) { return size > 1 ? at::avg_pool2d(x, {size, size}) : x; }
 
 }  // namespace
 
+at::Tensor NormalizedConvolution::forward(const at::Tensor& x) const {
+  return kernel ? kernel->forward(x) : norm->forward(convolution->forward(x));
+}
+
+at::Tensor NormalizedConvolution::forward_relu(const at::Tensor& x) const {
+  return kernel ? kernel->forward_relu(x) : norm->forward(convolution->forward(x)).relu_();
+}
+
+at::Tensor NormalizedConvolution::forward_add_relu(const at::Tensor& x, at::Tensor y) const {
+  if (!kernel) return norm->forward(convolution->forward(x)).add_(y).relu_();
+  kernel->add_relu_to(y, x);
+  return y;
+}
+
+void NormalizedConvolution::prepare(std::int64_t side) {
+  // (conv(x) - mean) / sqrt(var + eps) * weight + bias is a convolution again.
+  const auto scale = norm->weight / (norm->running_var + BatchNorm::kEpsilon).sqrt();
+  const auto weight = convolution->weight * scale.view({-1, 1, 1, 1});
+  const auto bias = norm->bias - norm->running_mean * scale;
+  const auto& options = convolution->options;
+  kernel = std::make_unique<ConvolutionKernel>(
+      weight, bias, ConvolutionKernel::Options{.stride = options.stride, .padding = options.padding, .side = side});
+  convolution->weight.set_data(at::empty({0}));
+}
+
 Bottleneck::Bottleneck(std::int64_t in, std::int64_t planes, std::int64_t stride_)
-    : conv1(register_module("conv1", convolution(in, planes, /*kernel=*/1))),
-      conv2(register_module("conv2", convolution(planes, planes, /*kernel=*/3))),
-      conv3(register_module("conv3", convolution(planes, planes * kExpansion, /*kernel=*/1))),
-      bn1(register_module("bn1", std::make_shared<BatchNorm>(planes))),
-      bn2(register_module("bn2", std::make_shared<BatchNorm>(planes))),
-      bn3(register_module("bn3", std::make_shared<BatchNorm>(planes * kExpansion))),
+    : first(normalized_convolution(in, planes, /*kernel=*/1)),
+      second(normalized_convolution(planes, planes, /*kernel=*/3)),
+      third(normalized_convolution(planes, planes * kExpansion, /*kernel=*/1)),
       stride(stride_) {
+  register_module("conv1", first.convolution);
+  register_module("bn1", first.norm);
+  register_module("conv2", second.convolution);
+  register_module("bn2", second.norm);
+  register_module("conv3", third.convolution);
+  register_module("bn3", third.norm);
   if (stride > 1 || in != planes * kExpansion) {
-    downsample_convolution = convolution(in, planes * kExpansion, /*kernel=*/1);
-    downsample_norm = std::make_shared<BatchNorm>(planes * kExpansion);
+    downsample = normalized_convolution(in, planes * kExpansion, /*kernel=*/1);
     // The reference's Sequential names its members "-1" (the pool, without parameters), "0" and "1".
-    auto downsample = register_module("downsample", std::make_shared<torch::nn::ModuleListImpl>());
-    downsample->push_back(downsample_convolution);
-    downsample->push_back(downsample_norm);
+    auto list = register_module("downsample", std::make_shared<torch::nn::ModuleListImpl>());
+    list->push_back(downsample->convolution);
+    list->push_back(downsample->norm);
   }
 }
 
 at::Tensor Bottleneck::forward(const at::Tensor& x) const {
-  auto out = bn1->forward(conv1->forward(x)).relu_();
-  out = bn2->forward(conv2->forward(out)).relu_();
-  out = bn3->forward(conv3->forward(average_pool(out, stride)));
-  const auto identity = downsample_convolution ? downsample_norm->forward(downsample_convolution->forward(average_pool(x, stride))) : x;
-  return out.add_(identity).relu_();
+  const auto out = average_pool(second.forward_relu(first.forward_relu(x)), stride);
+  return third.forward_add_relu(out, downsample ? downsample->forward(average_pool(x, stride)) : x);
+}
+
+void Bottleneck::prepare(std::int64_t side) {
+  first.prepare(side);
+  second.prepare(side);
+  third.prepare(side / stride);
+  if (downsample) downsample->prepare(side / stride);
 }
 
 AttentionPool::AttentionPool(std::int64_t grid, std::int64_t width, std::int64_t heads_, std::int64_t embedding_dimension)
@@ -62,14 +95,18 @@ at::Tensor AttentionPool::forward(const at::Tensor& x) const {
   return c_proj->forward(pooled.transpose(1, 2).reshape({n, width}));
 }
 
-ModifiedResNet::ModifiedResNet(const VisionConfig& config, int embedding_dimension) {
+ModifiedResNet::ModifiedResNet(const VisionConfig& config, int embedding_dimension)
+    : first(normalized_convolution(3, config.width / 2, /*kernel=*/3, /*stride=*/2)),
+      second(normalized_convolution(config.width / 2, config.width / 2, /*kernel=*/3)),
+      third(normalized_convolution(config.width / 2, config.width, /*kernel=*/3)),
+      image_size(config.image_size) {
   const std::int64_t width = config.width;
-  conv1 = register_module("conv1", convolution(3, width / 2, /*kernel=*/3, /*stride=*/2));
-  conv2 = register_module("conv2", convolution(width / 2, width / 2, /*kernel=*/3));
-  conv3 = register_module("conv3", convolution(width / 2, width, /*kernel=*/3));
-  bn1 = register_module("bn1", std::make_shared<BatchNorm>(width / 2));
-  bn2 = register_module("bn2", std::make_shared<BatchNorm>(width / 2));
-  bn3 = register_module("bn3", std::make_shared<BatchNorm>(width));
+  register_module("conv1", first.convolution);
+  register_module("conv2", second.convolution);
+  register_module("conv3", third.convolution);
+  register_module("bn1", first.norm);
+  register_module("bn2", second.norm);
+  register_module("bn3", third.norm);
   std::int64_t in = width;
   for (std::size_t stage = 0; stage < config.stage_blocks.size(); ++stage) {
     auto list = register_module("layer" + std::to_string(stage + 1), std::make_shared<torch::nn::ModuleListImpl>());
@@ -83,10 +120,20 @@ ModifiedResNet::ModifiedResNet(const VisionConfig& config, int embedding_dimensi
   attnpool = register_module("attnpool", std::make_shared<AttentionPool>(config.image_size / 32, in, config.heads, embedding_dimension));
 }
 
+void ModifiedResNet::prepare() {
+  first.prepare(image_size);
+  std::int64_t side = image_size / 2;
+  second.prepare(side);
+  third.prepare(side);
+  side /= 2;
+  for (const auto& block : blocks) {
+    block->prepare(side);
+    side /= block->stride;
+  }
+}
+
 at::Tensor ModifiedResNet::forward(const at::Tensor& pixels) const {
-  auto x = bn1->forward(conv1->forward(pixels)).relu_();
-  x = bn2->forward(conv2->forward(x)).relu_();
-  x = average_pool(bn3->forward(conv3->forward(x)).relu_(), /*size=*/2);
+  auto x = average_pool(third.forward_relu(second.forward_relu(first.forward_relu(pixels))), /*size=*/2);
   for (const auto& block : blocks) x = block->forward(x);
   return attnpool->forward(x);
 }

@@ -2,6 +2,7 @@
 // convolutions, and attention pooling at the end.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "encoder/layers.h"
@@ -9,15 +10,29 @@
 
 namespace clipdex::encoder {
 
+// A convolution, the batch normalisation after it and, at inference, the one kernel that both become. The two are registered as modules by
+// whoever has it, under the names of the checkpoint.
+struct NormalizedConvolution {
+  std::shared_ptr<Convolution> convolution;
+  std::shared_ptr<BatchNorm> norm;
+  std::unique_ptr<ConvolutionKernel> kernel;
+
+  at::Tensor forward(const at::Tensor& x) const;
+  at::Tensor forward_relu(const at::Tensor& x) const;
+  // relu(y + forward(x)); y may be overwritten.
+  at::Tensor forward_add_relu(const at::Tensor& x, at::Tensor y) const;
+  // side: of the pictures it sees.
+  void prepare(std::int64_t side);
+};
+
 struct Bottleneck : torch::nn::Module {
   static constexpr std::int64_t kExpansion = 4;
   Bottleneck(std::int64_t in, std::int64_t planes, std::int64_t stride);
-  at::Tensor forward(const at::Tensor& x) const;
-  std::shared_ptr<Convolution> conv1, conv2, conv3;
-  std::shared_ptr<BatchNorm> bn1, bn2, bn3;
-  // Where the shape changes: average pool, 1 x 1 convolution, batch norm. Both null elsewhere.
-  std::shared_ptr<Convolution> downsample_convolution;
-  std::shared_ptr<BatchNorm> downsample_norm;
+  at::Tensor forward(const at::Tensor& x) const;  // x may be overwritten
+  void prepare(std::int64_t side);
+  NormalizedConvolution first, second, third;
+  // Where the shape changes: average pool, 1 x 1 convolution, batch norm. Null elsewhere.
+  std::optional<NormalizedConvolution> downsample;
   std::int64_t stride;
 };
 
@@ -30,13 +45,14 @@ struct AttentionPool : torch::nn::Module {
   std::int64_t heads;
 };
 
-struct ModifiedResNet : VisionTower {
+struct ModifiedResNet : VisionTower, Prepared {
   ModifiedResNet(const VisionConfig& config, int embedding_dimension);
   at::Tensor forward(const at::Tensor& pixels) const override;
-  std::shared_ptr<Convolution> conv1, conv2, conv3;
-  std::shared_ptr<BatchNorm> bn1, bn2, bn3;
+  void prepare() override;
+  NormalizedConvolution first, second, third;  // the stem
   std::vector<std::shared_ptr<Bottleneck>> blocks;  // of layer1 to layer4, in order
   std::shared_ptr<AttentionPool> attnpool;
+  std::int64_t image_size;
 };
 
 }  // namespace clipdex::encoder

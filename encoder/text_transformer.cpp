@@ -31,10 +31,7 @@ TextTransformer::TextTransformer(const TextConfig& config, int embedding_dimensi
 
 at::Tensor TextTransformer::forward(const at::Tensor& tokens, const at::Tensor& pooled_at) const {
   auto x = at::embedding(token_embedding, tokens).add_(positional_embedding.narrow(/*dim=*/0, /*start=*/0, tokens.size(1)));
-  x = transformer->forward(std::move(x));
-  // Only the pooled positions go through the last LayerNorm: [n, width].
-  const auto pooled = x.index({at::arange(tokens.size(0)), pooled_at});
-  return at::matmul(ln_final->forward(pooled), text_projection);
+  return at::matmul(ln_final->forward(transformer->forward(std::move(x), pooled_at)), text_projection);
 }
 
 }  // namespace clipdex::encoder

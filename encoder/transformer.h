@@ -19,18 +19,28 @@ struct TransformerOptions {
 };
 
 // Parameters as torch.nn.MultiheadAttention: in_proj_weight [3 width, width] holds q, k, v.
-struct Attention : torch::nn::Module {
+struct Attention : torch::nn::Module, Prepared {
   explicit Attention(const TransformerOptions& options);
-  at::Tensor forward(const at::Tensor& x) const;  // [n, tokens, width] -> the same
+  // y += attention over x. x, y: [n, tokens, width].
+  void add_to(at::Tensor& y, const at::Tensor& x) const;
+  // The same for one position a row only. y: [n, width], x: [n, tokens, width], pooled_at: int64 [n].
+  void add_pooled_to(at::Tensor& y, const at::Tensor& x, const at::Tensor& pooled_at) const;
+  void prepare() override;
   at::Tensor in_proj_weight, in_proj_bias;
   std::shared_ptr<Linear> out_proj;
   std::int64_t heads;
   bool causal;
+  // Of the last block, of which one position a row is used, the query has a product of its own; elsewhere there is one for all three.
+  bool is_last = false;
+  std::unique_ptr<LinearKernel> projection, query_projection;
+
+ private:
+  at::Tensor project(const at::Tensor& x, const LinearKernel* kernel, std::int64_t first, std::int64_t count) const;
 };
 
 struct Mlp : torch::nn::Module {
   explicit Mlp(const TransformerOptions& options);
-  at::Tensor forward(const at::Tensor& x) const;
+  void add_to(at::Tensor& y, const at::Tensor& x) const;
   std::shared_ptr<Linear> c_fc, c_proj;
   Activation activation;
 };
@@ -38,6 +48,8 @@ struct Mlp : torch::nn::Module {
 struct ResidualAttentionBlock : torch::nn::Module {
   explicit ResidualAttentionBlock(const TransformerOptions& options);
   at::Tensor forward(at::Tensor x) const;
+  // [n, tokens, width] -> [n, width]: what forward() has at pooled_at (int64 [n]), without computing the rest.
+  at::Tensor forward_pooled(const at::Tensor& x, const at::Tensor& pooled_at) const;
   std::shared_ptr<LayerNorm> ln_1;
   std::shared_ptr<Attention> attn;
   std::shared_ptr<LayerNorm> ln_2;
@@ -46,7 +58,9 @@ struct ResidualAttentionBlock : torch::nn::Module {
 
 struct Transformer : torch::nn::Module {
   explicit Transformer(const TransformerOptions& options);
-  at::Tensor forward(at::Tensor x) const;  // [n, tokens, width] -> the same; x itself may be overwritten
+  // x: [n, tokens, width], may be overwritten; pooled_at: int64 [n] -> [n, width], the output at those positions. Of the last block nothing
+  // else is computed: both towers look at one position a row, and that block is the only one whose other outputs nobody reads.
+  at::Tensor forward(at::Tensor x, const at::Tensor& pooled_at) const;
   std::vector<std::shared_ptr<ResidualAttentionBlock>> blocks;
 };
 

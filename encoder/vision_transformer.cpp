@@ -23,13 +23,31 @@ VisionTransformer::VisionTransformer(const VisionConfig& config, int embedding_d
   proj = register_parameter("proj", at::empty({width, embedding_dimension}), /*requires_grad=*/false);
 }
 
+void VisionTransformer::prepare() {
+  patch_kernel = std::make_unique<LinearKernel>(conv1->weight.flatten(1), /*bias=*/at::Tensor());
+  conv1->weight.set_data(at::empty({0}));
+}
+
+// [n, 3, size, size] -> [n, grid * grid, width]
+at::Tensor VisionTransformer::embed_patches(const at::Tensor& pixels) const {
+  if (!patch_kernel) return conv1->forward(pixels).flatten(2).transpose(1, 2);
+  const auto patch = conv1->options.kernel;
+  const auto grid = pixels.size(2) / patch;
+  // [n, 3, grid, patch, grid, patch] -> [n, grid * grid, 3 * patch * patch]; a rest at the right and at the bottom has no patch.
+  const auto patches = pixels.narrow(2, 0, grid * patch)
+                           .narrow(3, 0, grid * patch)
+                           .reshape({pixels.size(0), 3, grid, patch, grid, patch})
+                           .permute({0, 2, 4, 1, 3, 5})
+                           .reshape({pixels.size(0), grid * grid, 3 * patch * patch});
+  return patch_kernel->forward(patches);
+}
+
 at::Tensor VisionTransformer::forward(const at::Tensor& pixels) const {
   const auto n = pixels.size(0);
-  // [n, width, grid, grid] -> [n, grid * grid, width]
-  const auto patches = conv1->forward(pixels).flatten(2).transpose(1, 2);
-  auto x = at::cat({class_embedding.expand({n, 1, -1}), patches}, /*dim=*/1).add_(positional_embedding);
-  x = transformer->forward(ln_pre->forward(x));
-  return at::matmul(ln_post->forward(x.select(/*dim=*/1, /*index=*/0)), proj);
+  auto x = at::cat({class_embedding.expand({n, 1, -1}), embed_patches(pixels)}, /*dim=*/1).add_(positional_embedding);
+  constexpr std::int64_t kClassToken = 0;
+  const auto pooled = transformer->forward(ln_pre->forward(x), at::full({n}, kClassToken, at::kLong));
+  return at::matmul(ln_post->forward(pooled), proj);
 }
 
 }  // namespace clipdex::encoder
