@@ -1,6 +1,6 @@
-// Does the encoder use what the machine can compute? Random full-size checkpoints; in one run the rate of torch.mm, the encoder's own (counting
-// the model's nominal operations), PyTorch eager's and ONNX Runtime's on the same weights; load time and memory of a process of its own.
-// Usage: encoder_bench [--quick] [MODEL...], MODEL of ViT-B-32, RN50, ViT-L-14.
+// Does the encoder use what the machine can compute? Random full-size checkpoints; in one run the rate of torch.mm, the encoder's own
+// (counting the model's nominal operations), PyTorch eager's and ONNX Runtime's on the same weights; load time and memory of a process of
+// its own. Usage: encoder_bench [--quick] [MODEL...], MODEL of ViT-B-32, RN50, ViT-L-14.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -103,7 +103,7 @@ Seconds run(const std::string& command) {
 }
 
 std::string peers(const std::string& arguments) {
-  return std::string("python3 -W ignore ") + CLIPDEX_SOURCE_DIR + "/benchmarks/encoder_peers.py " + arguments;
+  return std::string("python3 -B -W ignore ") + CLIPDEX_SOURCE_DIR + "/benchmarks/encoder_peers.py " + arguments;
 }
 
 std::vector<std::string> cases_of(const RandomCheckpoint& model, bool quick) {
@@ -131,6 +131,7 @@ void compare(const RandomCheckpoint& model, const fs::path& scratch, bool quick)
   const auto ours = run("/proc/self/exe measure " + directory.string() + cases);
   const double rate = (before + matrix_rate(threads)) / 2;
   const auto torch = run(peers("torch " + directory.string() + " " + threads + cases));
+  run(peers("export " + directory.string() + " 2>&1"));
   const auto onnx = run(peers("onnx " + directory.string() + " " + threads + cases));
 
   std::printf("%s: weights %.0f MB, ready in %.2f s, resident %.0f MB (weights + %.0f MB), at most %.0f MB\n", model.name.c_str(), weights,
@@ -183,6 +184,8 @@ int compare_all(std::vector<std::string> names) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.size() == 2 && arguments[0] == "write")
+    return write_random_checkpoint(clipdex::benchmarks::vit_b_32(), arguments[1]) > 0 ? 0 : 1;
   if (arguments.size() > 1 && arguments[0] == "measure") return measure(arguments[1], {arguments.begin() + 2, arguments.end()});
   return compare_all(arguments);
 }

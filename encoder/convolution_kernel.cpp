@@ -59,8 +59,16 @@ struct ConvolutionKernel::Impl {
 
   dnnl::convolution_forward::primitive_desc describe(const Shape& shape, const memory::desc& weights) const {
     const memory::dims padding = {options.padding, options.padding};
-    return {onednn_engine(), dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct,     input(shape), weights,
-            memory::desc({out}, kFloat, Tag::a),          output(shape), memory::dims{options.stride, options.stride}, padding, padding,
+    return {onednn_engine(),
+            dnnl::prop_kind::forward_inference,
+            dnnl::algorithm::convolution_direct,
+            input(shape),
+            weights,
+            memory::desc({out}, kFloat, Tag::a),
+            output(shape),
+            memory::dims{options.stride, options.stride},
+            padding,
+            padding,
             attributes(shape.epilogue)};
   }
 

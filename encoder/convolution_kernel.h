@@ -1,4 +1,5 @@
-// A convolution at inference, with batch normalisation folded in and what follows it fused (oneDNN). Private to encoder/: LibTorch shows here.
+// A convolution at inference, with batch normalisation folded in and what follows it fused (oneDNN). Private to encoder/: LibTorch shows
+// here.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -8,8 +9,8 @@
 
 namespace clipdex::encoder {
 
-// y = conv(x), on square pictures in channels-last memory and on weights that are brought once into the order in which this machine's kernels
-// read them. For one thread at a time: the encoder's.
+// y = conv(x), on square pictures in channels-last memory and on weights that are brought once into the order in which this machine's
+// kernels read them. For one thread at a time: the encoder's.
 class ConvolutionKernel {
  public:
   struct Options {

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "encoder/gemm_avx2.h"
 #include "encoder/onednn.h"
 
 namespace clipdex::encoder {
@@ -12,8 +13,6 @@ namespace {
 
 using Tag = dnnl::memory::format_tag;
 using dnnl::memory;
-
-enum class Epilogue { kNone, kQuickGelu, kGelu, kAdd };
 
 dnnl::primitive_attr attributes(Epilogue epilogue) {
   dnnl::post_ops after;
@@ -58,6 +57,12 @@ struct LinearKernel::Impl {
         out(weight_.size(0)),
         weight(weight_.contiguous().detach()),
         bias(bias_.defined() ? bias_.contiguous().detach() : bias_) {
+    if (prefers_gemm_avx2()) {
+      packed = at::empty({static_cast<std::int64_t>(packed_size_avx2(out, in))}, at::kFloat);
+      pack_weights_avx2(weight.const_data_ptr<float>(), out, in, packed.data_ptr<float>());
+      weight = at::Tensor();
+      return;
+    }
     // What the kernels for many rows would like best. Where those are plain GEMMs, they read [out, in] as well as anything.
     constexpr std::int64_t kManyRows = 512;
     const auto best = describe({kManyRows, in, Epilogue::kNone}, memory::desc({in, out}, memory::data_type::f32, Tag::any));
@@ -93,13 +98,23 @@ struct LinearKernel::Impl {
   void run(const at::Tensor& x, const at::Tensor& y, Epilogue epilogue) {
     const Shape shape{x.size(0), x.size(0) > 1 ? x.stride(0) : in, epilogue};
     if (shape.rows == 0) return;
+    if (prefers_gemm_avx2()) {
+      return gemm_avx2({.x = x.const_data_ptr<float>(),
+                        .rows = shape.rows,
+                        .x_stride = shape.row_stride,
+                        .packed = packed.const_data_ptr<float>(),
+                        .bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr,
+                        .out = out,
+                        .in = in,
+                        .epilogue = epilogue,
+                        .y = y.data_ptr<float>()});
+    }
     const auto& matmul = primitive(shape);
     const auto view = [](const memory::desc& desc, const at::Tensor& tensor) { return memory(desc, onednn_engine(), tensor.data_ptr()); };
     const memory::desc x_desc({shape.rows, in}, memory::data_type::f32, memory::dims{shape.row_stride, 1});
-    std::unordered_map<int, memory> arguments = {
-        {DNNL_ARG_SRC, view(x_desc, x)},
-        {DNNL_ARG_WEIGHTS, view(layout, packed.defined() ? packed : weight)},
-        {DNNL_ARG_DST, view(memory::desc({shape.rows, out}, memory::data_type::f32, Tag::ab), y)}};
+    std::unordered_map<int, memory> arguments = {{DNNL_ARG_SRC, view(x_desc, x)},
+                                                 {DNNL_ARG_WEIGHTS, view(layout, packed.defined() ? packed : weight)},
+                                                 {DNNL_ARG_DST, view(memory::desc({shape.rows, out}, memory::data_type::f32, Tag::ab), y)}};
     if (bias.defined()) arguments.emplace(DNNL_ARG_BIAS, view(memory::desc({1, out}, memory::data_type::f32, Tag::ab), bias));
     dnnl::stream stream(onednn_engine());
     matmul.execute(stream, arguments);
@@ -129,9 +144,7 @@ at::Tensor LinearKernel::forward(const at::Tensor& x, std::optional<Activation> 
   auto shape = x.sizes().vec();
   shape.back() = impl_->out;
   auto y = at::empty(shape, x.options());
-  const Epilogue epilogue = !activation                                 ? Epilogue::kNone
-                            : *activation == Activation::kQuickGelu ? Epilogue::kQuickGelu
-                                                                    : Epilogue::kGelu;
+  const Epilogue epilogue = !activation ? Epilogue::kNone : *activation == Activation::kQuickGelu ? Epilogue::kQuickGelu : Epilogue::kGelu;
   impl_->run(as_rows(x, impl_->in), y.view({-1, impl_->out}), epilogue);
   return y;
 }

@@ -1,4 +1,4 @@
-// The matrix product of a linear layer at inference, with what follows it fused in (oneDNN). Private to encoder/: LibTorch shows here.
+// The matrix product of a linear layer at inference, with what follows it fused in. Private to encoder/: LibTorch shows here.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -10,9 +10,9 @@
 
 namespace clipdex::encoder {
 
-// y = x W^T + b on weights that are brought once into the order in which this machine's kernels read them. Where that is the order they lie
-// in, as on machines without AVX-512, they stay where they are: in the mapped checkpoint, without a second copy.
-// For one thread at a time: the encoder's.
+// y = x W^T + b on weights that are brought once into the order in which this machine's kernels read them (oneDNN's with AVX-512, our own
+// with AVX2). The originals are not looked at again, so that the mapped checkpoint's pages can go; where the order is that of the
+// checkpoint (a machine without either), the weights stay there without a second copy. For one thread at a time: the encoder's.
 class LinearKernel {
  public:
   // weight: fp32 [out, in], bias: fp32 [out] or undefined. Both are kept alive as long as they are needed.

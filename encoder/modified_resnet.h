@@ -49,7 +49,7 @@ struct ModifiedResNet : VisionTower, Prepared {
   ModifiedResNet(const VisionConfig& config, int embedding_dimension);
   at::Tensor forward(const at::Tensor& pixels) const override;
   void prepare() override;
-  NormalizedConvolution first, second, third;  // the stem
+  NormalizedConvolution first, second, third;       // the stem
   std::vector<std::shared_ptr<Bottleneck>> blocks;  // of layer1 to layer4, in order
   std::shared_ptr<AttentionPool> attnpool;
   std::int64_t image_size;

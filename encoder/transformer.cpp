@@ -4,9 +4,7 @@ namespace clipdex::encoder {
 namespace {
 
 // [n, tokens, width] -> [n, width], the row at pooled_at.
-at::Tensor rows_at(const at::Tensor& x, const at::Tensor& pooled_at) {
-  return x.index({at::arange(x.size(0)), pooled_at});
-}
+at::Tensor rows_at(const at::Tensor& x, const at::Tensor& pooled_at) { return x.index({at::arange(x.size(0)), pooled_at}); }
 
 }  // namespace
 
@@ -37,7 +35,8 @@ void Attention::add_to(at::Tensor& y, const at::Tensor& x) const {
   const auto tokens = x.size(1);
   const auto width = x.size(2);
   // [n, tokens, 3 width] -> [3, n, heads, tokens, head width]
-  const auto qkv = project(x, projection.get(), /*first=*/0, /*count=*/3).view({n, tokens, 3, heads, width / heads}).permute({2, 0, 3, 1, 4});
+  const auto qkv =
+      project(x, projection.get(), /*first=*/0, /*count=*/3).view({n, tokens, 3, heads, width / heads}).permute({2, 0, 3, 1, 4});
   const auto attended = at::scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], /*attn_mask=*/{}, /*dropout_p=*/0.0, causal);
   // [n, heads, tokens, head width] -> [n, tokens, width]
   out_proj->add_to(y, attended.transpose(1, 2).reshape({n, tokens, width}));
@@ -51,7 +50,8 @@ void Attention::add_pooled_to(at::Tensor& y, const at::Tensor& x, const at::Tens
   const auto query =
       project(rows_at(x, pooled_at), query_projection.get(), /*first=*/0, /*count=*/1).view({n, 1, heads, width / heads}).transpose(1, 2);
   // [n, tokens, 2 width] -> [2, n, heads, tokens, head width]
-  const auto kv = project(x, projection.get(), /*first=*/1, /*count=*/2).view({n, tokens, 2, heads, width / heads}).permute({2, 0, 3, 1, 4});
+  const auto kv =
+      project(x, projection.get(), /*first=*/1, /*count=*/2).view({n, tokens, 2, heads, width / heads}).permute({2, 0, 3, 1, 4});
   // A causal position sees itself and what stands before it: [n, 1, 1, tokens].
   std::optional<at::Tensor> seen;
   if (causal && n > 1) seen = at::arange(tokens).le(pooled_at.unsqueeze(1)).view({n, 1, 1, tokens});
