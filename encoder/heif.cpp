@@ -82,11 +82,12 @@ Image decode_heif(std::span<const std::uint8_t> bytes, ImageFormat format, const
   const Handle handle(primary);
   const int width = ::heif_image_handle_get_width(handle.get()), height = ::heif_image_handle_get_height(handle.get());
   check_size(width, height, limits);
-  // Before cropping; and the coded picture may be padded to whole blocks or tiles.
+  // The coded picture is padded to whole blocks or tiles, and then cropped; it must not be of another order than what is left of it.
+  constexpr std::int64_t kPadding = 512;
+  constexpr std::uint64_t kBytesPerPixel = 16;  // 16-bit YCbCr and alpha, and RGBA from them
   const int coded_width = ::heif_image_handle_get_ispe_width(handle.get()), coded_height = ::heif_image_handle_get_ispe_height(handle.get());
-  check_size(coded_width, coded_height, limits);
-  constexpr std::uint64_t kPadding = 512, kBytesPerPixel = 16;  // 16-bit YCbCr and alpha, and RGBA from them
-  const std::uint64_t pixels = (static_cast<std::uint64_t>(coded_width) + kPadding) * (static_cast<std::uint64_t>(coded_height) + kPadding);
+  const auto pixels = static_cast<std::uint64_t>((std::max(width, coded_width) + kPadding) * (std::max(height, coded_height) + kPadding));
+  check_size(std::max<std::int64_t>(width, coded_width - kPadding), std::max<std::int64_t>(height, coded_height - kPadding), limits);
   set_limits(context.get(), pixels, kHeaderBytesMax + pixels * kBytesPerPixel);
 
   const bool alpha = ::heif_image_handle_has_alpha_channel(handle.get()) != 0;

@@ -237,10 +237,11 @@ TEST_CASE("what is no picture is refused and named if it is recognised") {
                          Catch::Matchers::MessageMatches(Catch::Matchers::ContainsSubstring(message)));
   };
   refused("", "empty");
-  refused("hello, world", "not a JPEG or PNG");
+  refused("hello, world", "not a JPEG, PNG, ");
   refused("GIF89a......", "GIF");
   refused("RIFF....WEBPVP8 ", "WebP");
-  refused("....ftypheic....", "HEIC");
+  refused(std::string("\0\0\0\x10" "ftypheic....", 16), "HEIC");
+  refused("....ftypisom....", "video");
   refused("%PDF-1.7", "PDF");
   refused("<html>", "web page");
   CHECK(reason_of({'x'}) == ImageError::Reason::kUnsupported);
