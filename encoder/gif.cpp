@@ -121,20 +121,24 @@ Image decode_gif(std::span<const std::uint8_t> bytes, const ImageLimits& limits)
       *target = index;
     }
   };
+  // As they are stored: memory is taken as rows come, not as the header promises.
+  const auto frame_width = static_cast<std::size_t>(frame.Width);
+  std::vector<GifPixelType> indexes;
+  indexes.reserve(frame_width * static_cast<std::size_t>(frame.Height));
+  for (int row = 0; row < frame.Height; ++row) {
+    indexes.resize(indexes.size() + frame_width);
+    check(::DGifGetLine(file.get(), indexes.data() + indexes.size() - frame_width, frame.Width), *file);
+  }
   image.pixels.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * channels);
   if (frame.Width != width || frame.Height != height) {
     for (std::size_t i = 0; i < image.pixels.size(); i += channels) put(image.pixels.data() + i, transparent.value_or(0));
   }
-  std::vector<GifPixelType> line(static_cast<std::size_t>(frame.Width));
+  const GifPixelType* index = indexes.data();
   for (const int row : row_order(frame.Height, frame.Interlace)) {
-    check(::DGifGetLine(file.get(), line.data(), frame.Width), *file);
-    auto* target = image.pixels.data() + (static_cast<std::size_t>(frame.Top + row) * static_cast<std::size_t>(width) +
-                                          static_cast<std::size_t>(frame.Left)) *
-                                             channels;
-    for (const auto index : line) {
-      put(target, index);
-      target += channels;
-    }
+    auto* target =
+        image.pixels.data() +
+        (static_cast<std::size_t>(frame.Top + row) * static_cast<std::size_t>(width) + static_cast<std::size_t>(frame.Left)) * channels;
+    for (std::size_t x = 0; x < frame_width; ++x, target += channels) put(target, *index++);
   }
   return image;
 }

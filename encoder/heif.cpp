@@ -40,6 +40,21 @@ void check(const heif_error& error, ImageFormat format) {
   throw ImageError(ImageError::Reason::kCorrupt, "the " + name + " file is damaged: " + message);
 }
 
+// libheif bounds the children of every box, but not the boxes that a file has in a row.
+void check_boxes(std::span<const std::uint8_t> file) {
+  constexpr int kBoxesMax = 1000;
+  constexpr std::size_t kHeaderBytes = 8;
+  int boxes = 0;
+  for (std::size_t at = 0; file.size() - at >= kHeaderBytes; ++boxes) {
+    if (boxes == kBoxesMax) throw ImageError(ImageError::Reason::kTooLarge, "the file has over " + std::to_string(kBoxesMax) + " boxes");
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < 4; ++i) size = size << 8 | file[at + i];
+    // Up to the end, longer than 4 GiB, or damaged: nothing comes behind it.
+    if (size < kHeaderBytes || size > file.size() - at) return;
+    at += size;
+  }
+}
+
 void set_limits(heif_context* context, std::uint64_t pixels_max, std::uint64_t memory_max) {
   heif_security_limits* limits = ::heif_context_get_security_limits(context);
   limits->max_image_size_pixels = pixels_max;
@@ -71,6 +86,7 @@ void copy_pixels(const heif_image* decoded, Image& image) {
 }  // namespace
 
 Image decode_heif(std::span<const std::uint8_t> bytes, ImageFormat format, const ImageLimits& limits) {
+  check_boxes(bytes);
   initialise();
   const Context context(::heif_context_alloc());
   if (!context) throw std::bad_alloc();

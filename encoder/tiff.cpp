@@ -98,9 +98,11 @@ class Pixels {
 
   // count pixels from (x, y) on. plane: which sample they are, if each has its plane.
   void put(const std::uint8_t* row, int x, int y, int count, std::size_t plane) {
-    if (layout_.separate && plane >= layout_.channels) return;
-    auto* target = image_.pixels.data() + (static_cast<std::size_t>(y) * static_cast<std::size_t>(image_.width) + static_cast<std::size_t>(x)) *
-                                              static_cast<std::size_t>(image_.channels);
+    // Memory is taken as rows come, not as the header promises.
+    const std::size_t row_bytes = static_cast<std::size_t>(image_.width) * static_cast<std::size_t>(image_.channels);
+    image_.pixels.resize(std::max(image_.pixels.size(), (static_cast<std::size_t>(y) + 1) * row_bytes));
+    auto* target = image_.pixels.data() + static_cast<std::size_t>(y) * row_bytes +
+                   static_cast<std::size_t>(x) * static_cast<std::size_t>(image_.channels);
     const std::size_t stride = layout_.separate ? 1 : layout_.samples;
     const std::size_t kept = layout_.separate ? 1 : layout_.channels;
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i, target += image_.channels) {
@@ -185,10 +187,11 @@ void read_ycbcr(const TiffFile& file, Image& image) {
   if (::TIFFRGBAImageBegin(&reader, file.get(), /*stop=*/1, message) != 1)
     throw ImageError(ImageError::Reason::kUnsupported, std::string("this kind of TIFF file is not read: ") + message);
   reader.req_orientation = reader.orientation;  // rows as they are stored: they are turned later
-  std::vector<std::uint32_t> raster(image.pixels.size() / 3);
+  std::vector<std::uint32_t> raster(static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height));
   const bool read = ::TIFFRGBAImageGet(&reader, raster.data(), reader.width, reader.height) == 1;
   ::TIFFRGBAImageEnd(&reader);
   if (!read) file.fail();
+  image.pixels.resize(raster.size() * 3);
   for (std::size_t i = 0; i < raster.size(); ++i) {
     image.pixels[3 * i] = static_cast<std::uint8_t>(TIFFGetR(raster[i]));
     image.pixels[3 * i + 1] = static_cast<std::uint8_t>(TIFFGetG(raster[i]));
@@ -214,7 +217,7 @@ Image decode_tiff(std::span<const std::uint8_t> bytes, const ImageLimits& limits
               .indexed = layout.palette() || layout.bits == 1,
               .format = ImageFormat::kTiff,
               .pixels = {}};
-  image.pixels.resize(std::size_t{width} * height * static_cast<std::size_t>(image.channels));
+  image.pixels.reserve(std::size_t{width} * height * static_cast<std::size_t>(image.channels));
   if (ycbcr && !converted_by_jpeg) {
     read_ycbcr(file, image);
   } else if (::TIFFIsTiled(file.get()) != 0) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,22 +61,37 @@ WebPBitstreamFeatures features_of(Span bytes) {
   return features;
 }
 
-// Decodes a still picture of width x height to `target`, which has rows of `stride` bytes.
-void decode_still(Span bytes, int channels, std::uint8_t* target, std::size_t stride, int height) {
-  WebPDecoderConfig config;
-  if (::WebPInitDecoderConfig(&config) == 0) throw std::runtime_error("libwebp is of another version than its headers");
-  config.output.colorspace = channels == 4 ? MODE_RGBA : MODE_RGB;
-  config.output.is_external_memory = 1;
-  config.output.u.RGBA.rgba = target;
-  config.output.u.RGBA.stride = static_cast<int>(stride);
-  config.output.u.RGBA.size = stride * static_cast<std::size_t>(height);
-  check(::WebPDecode(bytes.data(), bytes.size(), &config));
-}
-
 struct Frame {
   int x, y, width, height;
   Span picture;
 };
+
+// Decodes a still picture to where the frame lies in the image, whose pixels are made here.
+void decode_frame(const Frame& frame, Image& image) {
+  const auto channels = static_cast<std::size_t>(image.channels), stride = static_cast<std::size_t>(image.width) * channels;
+  const std::size_t offset = static_cast<std::size_t>(frame.y) * stride + static_cast<std::size_t>(frame.x) * channels;
+  const std::size_t row = static_cast<std::size_t>(frame.width) * channels, rows = static_cast<std::size_t>(frame.height);
+  const auto make_pixels = [&] { image.pixels.resize(stride * static_cast<std::size_t>(image.height)); };
+  // So few bytes for so many pixels may not be all that the picture needs: then libwebp takes memory, as it decodes.
+  constexpr std::size_t kPixelsPerByteExpected = 256;
+  const bool doubtful = static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) / kPixelsPerByteExpected > frame.picture.size();
+  WebPDecoderConfig config;
+  if (::WebPInitDecoderConfig(&config) == 0) throw std::runtime_error("libwebp is of another version than its headers");
+  config.output.colorspace = channels == 4 ? MODE_RGBA : MODE_RGB;
+  if (!doubtful) {
+    make_pixels();
+    config.output.is_external_memory = 1;
+    config.output.u.RGBA = {image.pixels.data() + offset, static_cast<int>(stride), stride * (rows - 1) + row};
+  }
+  const auto status = ::WebPDecode(frame.picture.data(), frame.picture.size(), &config);
+  const std::unique_ptr<WebPDecBuffer, void (*)(WebPDecBuffer*)> owner(&config.output, ::WebPFreeDecBuffer);
+  check(status);
+  if (!doubtful) return;
+  make_pixels();
+  const auto& decoded = config.output.u.RGBA;
+  for (std::size_t y = 0; y < rows; ++y)
+    std::copy_n(decoded.rgba + y * static_cast<std::size_t>(decoded.stride), row, image.pixels.data() + offset + y * stride);
+}
 
 Frame first_frame(Span file) {
   constexpr std::size_t kFrameHeaderBytes = 16;
@@ -107,21 +123,15 @@ Image decode_webp(std::span<const std::uint8_t> bytes, const ImageLimits& limits
               .indexed = false,
               .format = ImageFormat::kWebp,
               .pixels = {}};
-  const auto channels = static_cast<std::size_t>(image.channels);
-  const std::size_t stride = static_cast<std::size_t>(image.width) * channels;
   if (features.has_animation == 0) {
-    image.pixels.resize(stride * static_cast<std::size_t>(image.height));
-    decode_still(file, image.channels, image.pixels.data(), stride, image.height);
+    decode_frame({0, 0, image.width, image.height, file}, image);
   } else {
     const Frame frame = first_frame(file);
     if (frame.x + frame.width > image.width || frame.y + frame.height > image.height) corrupt("its first frame exceeds the canvas");
     // A frame's own header decides what is decoded: it must not be larger than what was checked.
     const auto inner = features_of(frame.picture);
     if (inner.width != frame.width || inner.height != frame.height) corrupt("its first frame is not of the size that it should be");
-    image.pixels.resize(stride * static_cast<std::size_t>(image.height));
-    const std::size_t offset = static_cast<std::size_t>(frame.y) * stride + static_cast<std::size_t>(frame.x) * channels;
-    // The last row ends with the frame, not with the canvas.
-    decode_still(frame.picture, image.channels, image.pixels.data() + offset, stride, frame.height);
+    decode_frame(frame, image);
   }
   return apply_orientation(std::move(image), orientation_of(file));
 }
