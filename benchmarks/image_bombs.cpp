@@ -8,7 +8,8 @@
 
 int main() {
   constexpr double kMillisecondsMax = 200, kMebibytesMax = 64;
-  for (const auto* seed : {"heic", "avif"}) clipdex::encoder::decode_image(clipdex::tests::bombs::read_seed(seed));  // loads their libraries
+  for (const auto* seed : {"heic", "avif"})
+    clipdex::encoder::decode_image(clipdex::tests::bombs::read_seed(seed));  // loads their libraries
   int over = 0;
   std::printf("%8s %8s %10s  (limits: %.0f ms, %.0f MiB)\n", "ms", "MiB", "bytes", kMillisecondsMax, kMebibytesMax);
   for (const auto& bomb : clipdex::tests::image_bombs()) {
@@ -20,8 +21,8 @@ int main() {
     }
     const bool within = cost->milliseconds <= kMillisecondsMax && cost->mebibytes <= kMebibytesMax;
     over += within ? 0 : 1;
-    std::printf("%8.1f %8.1f %10zu  %s%s: %s\n", cost->milliseconds, cost->mebibytes, bomb.bytes.size(), within ? "" : "OVER: ",
-                bomb.name.c_str(), cost->answer);
+    std::printf("%8.1f %8.1f %10zu  %s%s: %s\n", cost->milliseconds, cost->mebibytes, bomb.bytes.size(),
+                within ? "" : "OVER: ", bomb.name.c_str(), cost->answer);
   }
   std::printf("%d over the limits\n", over);
   return over == 0 ? 0 : 1;

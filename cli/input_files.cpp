@@ -15,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 13> kExtensions = {".jpg",  ".jpeg", ".png", ".webp", ".gif", ".heic", ".heif",
-                                                         ".hif", ".avif", ".tif", ".tiff", ".bmp", ".dib"};
+constexpr std::array<std::string_view, 13> kExtensions = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".heif",
+                                                          ".hif", ".avif", ".tif", ".tiff", ".bmp", ".dib"};
 
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 

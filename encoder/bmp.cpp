@@ -208,7 +208,8 @@ void decode_direct(const Reader& file, const Header& header, Image& image) {
     for (std::size_t x = 0; x < width; ++x, source += pixel_bytes) {
       std::uint32_t pixel = 0;
       for (std::size_t i = pixel_bytes; i-- > 0;) pixel = pixel << 8 | source[i];
-      for (std::size_t c = 0; c < channels; ++c) *target++ = static_cast<std::uint8_t>(((pixel & header.masks[c]) >> shift[c]) * 255 / largest[c]);
+      for (std::size_t c = 0; c < channels; ++c)
+        *target++ = static_cast<std::uint8_t>(((pixel & header.masks[c]) >> shift[c]) * 255 / largest[c]);
     }
   }
 }

@@ -101,7 +101,8 @@ Image decode_heif(std::span<const std::uint8_t> bytes, ImageFormat format, const
   // The coded picture is padded to whole blocks or tiles, and then cropped; it must not be of another order than what is left of it.
   constexpr std::int64_t kPadding = 512;
   constexpr std::uint64_t kBytesPerPixel = 16;  // 16-bit YCbCr and alpha, and RGBA from them
-  const int coded_width = ::heif_image_handle_get_ispe_width(handle.get()), coded_height = ::heif_image_handle_get_ispe_height(handle.get());
+  const int coded_width = ::heif_image_handle_get_ispe_width(handle.get()),
+            coded_height = ::heif_image_handle_get_ispe_height(handle.get());
   const auto pixels = static_cast<std::uint64_t>((std::max(width, coded_width) + kPadding) * (std::max(height, coded_height) + kPadding));
   check_size(std::max<std::int64_t>(width, coded_width - kPadding), std::max<std::int64_t>(height, coded_height - kPadding), limits);
   set_limits(context.get(), pixels, kHeaderBytesMax + pixels * kBytesPerPixel);

@@ -34,9 +34,9 @@ struct Layout {
 };
 
 void check_compression(std::uint16_t compression) {
-  constexpr std::array<std::uint16_t, 10> kRead = {COMPRESSION_NONE,      COMPRESSION_CCITTRLE,     COMPRESSION_CCITTRLEW, COMPRESSION_CCITTFAX3,
-                                                   COMPRESSION_CCITTFAX4, COMPRESSION_LZW,          COMPRESSION_JPEG,      COMPRESSION_PACKBITS,
-                                                   COMPRESSION_DEFLATE,   COMPRESSION_ADOBE_DEFLATE};
+  constexpr std::array<std::uint16_t, 10> kRead = {
+      COMPRESSION_NONE, COMPRESSION_CCITTRLE, COMPRESSION_CCITTRLEW, COMPRESSION_CCITTFAX3, COMPRESSION_CCITTFAX4,
+      COMPRESSION_LZW,  COMPRESSION_JPEG,     COMPRESSION_PACKBITS,  COMPRESSION_DEFLATE,   COMPRESSION_ADOBE_DEFLATE};
   if (std::find(kRead.begin(), kRead.end(), compression) != kRead.end() && ::TIFFIsCODECConfigured(compression) == 1) return;
   const TIFFCodec* codec = ::TIFFFindCODEC(compression);
   unsupported(codec != nullptr ? std::string(codec->name) + " compression" : "compression " + std::to_string(compression));
@@ -71,7 +71,8 @@ Layout read_layout(const TiffFile& file) {
   if (!whole) unsupported("signed, floating-point or complex samples");
   const std::size_t colors = colors_of(layout.photometric);
   const bool small = layout.bits == 1 || layout.bits == 2 || layout.bits == 4;
-  const bool fits = layout.bits == 8 || (layout.bits == 16 && !layout.palette() && layout.photometric != PHOTOMETRIC_YCBCR) || (small && layout.samples == 1 && colors == 1);
+  const bool fits = layout.bits == 8 || (layout.bits == 16 && !layout.palette() && layout.photometric != PHOTOMETRIC_YCBCR) ||
+                    (small && layout.samples == 1 && colors == 1);
   if (!fits) unsupported(std::to_string(layout.bits) + " bits a sample");
   if (layout.samples < colors || layout.samples > kSamplesMax) unsupported(std::to_string(layout.samples) + " samples a pixel");
   layout.channels = colors;
@@ -79,14 +80,15 @@ Layout read_layout(const TiffFile& file) {
   const std::uint16_t* kinds = nullptr;
   if (::TIFFGetField(file.get(), TIFFTAG_EXTRASAMPLES, &extra, &kinds) != 1) extra = 0;
   // RGB with a fourth sample that nothing is said about: Pillow takes it as alpha.
-  const std::uint16_t first = extra > 0 ? kinds[0] : layout.photometric == PHOTOMETRIC_RGB ? kCorelAlpha : std::uint16_t{EXTRASAMPLE_UNSPECIFIED};
+  const std::uint16_t first = extra > 0                               ? kinds[0]
+                              : layout.photometric == PHOTOMETRIC_RGB ? kCorelAlpha
+                                                                      : std::uint16_t{EXTRASAMPLE_UNSPECIFIED};
   const bool has_alpha = first == EXTRASAMPLE_ASSOCALPHA || first == EXTRASAMPLE_UNASSALPHA || first == kCorelAlpha;
   if (has_alpha && layout.samples > colors && (layout.photometric == PHOTOMETRIC_RGB || layout.photometric == PHOTOMETRIC_MINISBLACK)) {
     layout.channels = colors + 1;
     layout.premultiplied = first == EXTRASAMPLE_ASSOCALPHA && layout.channels == 4;
   }
-  if (layout.palette() &&
-      ::TIFFGetField(file.get(), TIFFTAG_COLORMAP, &layout.colormap[0], &layout.colormap[1], &layout.colormap[2]) != 1)
+  if (layout.palette() && ::TIFFGetField(file.get(), TIFFTAG_COLORMAP, &layout.colormap[0], &layout.colormap[1], &layout.colormap[2]) != 1)
     throw ImageError(ImageError::Reason::kCorrupt, "the TIFF file is damaged: it has no palette");
   return layout;
 }
@@ -160,8 +162,8 @@ void read_tiles(const TiffFile& file, const Layout& layout, Image& image) {
       row_bytes * tile_height != tile_bytes)
     file.fail();
   // A tile may be the whole picture.
-  const std::uint64_t picture_bytes = (static_cast<std::uint64_t>(image.width) + 256) * (static_cast<std::uint64_t>(image.height) + 256) *
-                                      layout.samples * layout.bits / 8;
+  const std::uint64_t picture_bytes =
+      (static_cast<std::uint64_t>(image.width) + 256) * (static_cast<std::uint64_t>(image.height) + 256) * layout.samples * layout.bits / 8;
   if (tile_bytes > std::max(kTileBytesMax, picture_bytes))
     throw ImageError(ImageError::Reason::kTooLarge, "the TIFF file's tiles are of " + std::to_string(tile_width) + " x " +
                                                         std::to_string(tile_height) + " pixels: save it in smaller ones");

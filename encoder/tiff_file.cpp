@@ -27,8 +27,7 @@ TiffFile::TiffFile(std::span<const std::uint8_t> bytes) : bytes_(bytes) {
   ::TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), kSingleBytesMax);
   ::TIFFOpenOptionsSetMaxCumulatedMemAlloc(options.get(), kTotalBytesMax);
   ::TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_error, this);
-  ::TIFFOpenOptionsSetWarningHandlerExtR(
-      options.get(), [](TIFF*, void*, const char*, const char*, va_list) { return 1; }, nullptr);
+  ::TIFFOpenOptionsSetWarningHandlerExtR(options.get(), [](TIFF*, void*, const char*, const char*, va_list) { return 1; }, nullptr);
   file_.reset(::TIFFClientOpenExt(
       "TIFF", "r", this, read, [](thandle_t, void*, tmsize_t) -> tmsize_t { return 0; }, seek, [](thandle_t) { return 0; },
       [](thandle_t self) -> toff_t { return static_cast<TiffFile*>(self)->bytes_.size(); }, map, [](thandle_t, void*, toff_t) {},

@@ -66,8 +66,7 @@ TEST_CASE("BMP pictures of 24 bits are read from below and from above") {
     REQUIRE(image.channels == 3);
     for (std::size_t y = 0; y < 3; ++y) {
       for (std::size_t x = 0; x < 5; ++x) {
-        for (std::size_t c = 0; c < 3; ++c)
-          CHECK(image.pixels[(y * 5 + x) * 3 + c] == data[(height < 0 ? y : 2 - y) * 16 + x * 3 + 2 - c]);
+        for (std::size_t c = 0; c < 3; ++c) CHECK(image.pixels[(y * 5 + x) * 3 + c] == data[(height < 0 ? y : 2 - y) * 16 + x * 3 + 2 - c]);
       }
     }
   }
@@ -142,7 +141,7 @@ TEST_CASE("kinds of BMP files that are not read are refused by name") {
 
 TEST_CASE("a BMP file that is cut or damaged is refused or read, and never more") {
   for (const auto& file : {bmp({}, varied_samples(48)), bmp({.width = 6, .bits = 8, .compression = 1, .colors = 16, .between = palette(16)},
-                                                           {4, 7, 0, 0, 0, 3, 1, 2, 3, 0, 0, 0, 1, 5, 0, 1})}) {
+                                                            {4, 7, 0, 0, 0, 3, 1, 2, 3, 0, 0, 0, 1, 5, 0, 1})}) {
     check_cuts_are_refused(file, file.size());
     check_damage_is_survived(file);
   }

@@ -20,8 +20,8 @@ namespace clipdex::tests {
 
 struct DecodingCost {
   double milliseconds = 0;
-  double mebibytes = 0;  // by how much the process's peak of resident memory grew
-  char answer[200] = ""; // the error, or the picture's size
+  double mebibytes = 0;   // by how much the process's peak of resident memory grew
+  char answer[200] = "";  // the error, or the picture's size
 };
 
 // Nothing if the process died. Decoders that load libraries when they are first used should have been used before.

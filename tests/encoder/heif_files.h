@@ -39,7 +39,8 @@ inline Bytes heif_file(const HeifOptions& options, const Bytes& pixels) {
                              : wide                  ? heif_chroma_interleaved_RRGGBB_LE
                                                      : heif_chroma_interleaved_RGB;
   heif_image* raw_image = nullptr;
-  require_ok(::heif_image_create(options.width, options.height, gray ? heif_colorspace_monochrome : heif_colorspace_RGB, chroma, &raw_image));
+  require_ok(
+      ::heif_image_create(options.width, options.height, gray ? heif_colorspace_monochrome : heif_colorspace_RGB, chroma, &raw_image));
   const std::unique_ptr<heif_image, void (*)(const heif_image*)> image(raw_image, ::heif_image_release);
   const heif_channel channel = gray ? heif_channel_Y : heif_channel_interleaved;
   require_ok(::heif_image_add_plane(image.get(), channel, options.width, options.height, options.bits));
@@ -58,7 +59,7 @@ inline Bytes heif_file(const HeifOptions& options, const Bytes& pixels) {
     }
   }
   const std::unique_ptr<heif_encoding_options, void (*)(heif_encoding_options*)> encoding(::heif_encoding_options_alloc(),
-                                                                                         ::heif_encoding_options_free);
+                                                                                          ::heif_encoding_options_free);
   encoding->image_orientation = static_cast<heif_orientation>(options.orientation);
   require_ok(::heif_context_encode_image(context.get(), image.get(), encoder.get(), encoding.get(), nullptr));
   Bytes file;

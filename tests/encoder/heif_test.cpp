@@ -43,7 +43,8 @@ TEST_CASE("HEIC and AVIF pictures of 8 and more bits, gray, colour and with alph
         if (bits > 8 && channels != 3) continue;
         INFO(codec << ", " << bits << " bits, " << channels << " channels");
         const auto pixels = gradient(61, 47, channels);
-        const Image image = decode_image(heif_file({.codec = codec, .width = 61, .height = 47, .channels = channels, .bits = bits}, pixels));
+        const Image image =
+            decode_image(heif_file({.codec = codec, .width = 61, .height = 47, .channels = channels, .bits = bits}, pixels));
         CHECK(image.format == format_of(codec));
         CHECK(image.width == 61);
         CHECK(image.height == 47);

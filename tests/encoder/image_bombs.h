@@ -78,9 +78,11 @@ inline void append_png_bombs(std::vector<Bomb>& to) {
   Bytes comment = text("Comment");
   append(comment, Bytes{0, 0});
   append(comment, deflated_zeros(std::size_t{7} << 20));
-  to.push_back({"PNG with 500 texts that inflate to 7 MiB each", png(10, std::vector<std::pair<const char*, Bytes>>(500, {"zTXt", comment}), small)});
+  to.push_back({"PNG with 500 texts that inflate to 7 MiB each",
+                png(10, std::vector<std::pair<const char*, Bytes>>(500, {"zTXt", comment}), small)});
   to.push_back({"PNG with a text of 31 MiB", png(10, {{"tEXt", Bytes(std::size_t{31} << 20, 'x')}}, small)});
-  to.push_back({"PNG with 300,000 texts", png(10, std::vector<std::pair<const char*, Bytes>>(300'000, {"tEXt", Bytes{'a', 0, 'b'}}), small)});
+  to.push_back(
+      {"PNG with 300,000 texts", png(10, std::vector<std::pair<const char*, Bytes>>(300'000, {"tEXt", Bytes{'a', 0, 'b'}}), small)});
   to.push_back({"PNG with an unknown chunk of 31 MiB", png(10, {{"abCd", Bytes(std::size_t{31} << 20)}}, small)});
 }
 
@@ -186,8 +188,8 @@ inline Bytes tiff(const std::vector<TiffTag>& tags, const Bytes& behind = {}) {
 inline void append_tiff_bombs(std::vector<Bomb>& to) {
   constexpr std::uint16_t kShort = 3, kLong = 4;
   const auto of_size = [](std::uint32_t side, std::uint16_t compression, std::vector<TiffTag> more, const Bytes& behind = {}) {
-    std::vector<TiffTag> tags = {{256, kLong, 1, side},  {257, kLong, 1, side}, {258, kShort, 1, 8},
-                                 {259, kShort, 1, compression}, {262, kShort, 1, 1}};
+    std::vector<TiffTag> tags = {
+        {256, kLong, 1, side}, {257, kLong, 1, side}, {258, kShort, 1, 8}, {259, kShort, 1, compression}, {262, kShort, 1, 1}};
     tags.insert(tags.end(), more.begin(), more.end());
     return tiff(tags, behind);
   };
@@ -196,13 +198,16 @@ inline void append_tiff_bombs(std::vector<Bomb>& to) {
   to.push_back({"TIFF of 4,000,000,000 x 4,000,000,000", of_size(4'000'000'000, kNone, {offset, count})});
   to.push_back({"TIFF of 7,900 x 7,900 without pixels", of_size(7'900, kDeflate, {offset, {278, kLong, 1, 7'900}, count})});
   to.push_back({"TIFF in one strip of 4,294,967,295 rows", of_size(7'900, kLzw, {offset, {278, kLong, 1, 0xFFFFFFFF}, count})});
-  to.push_back({"TIFF in tiles of 2,000,000,000 x 2,000,000,000",
-                of_size(100, kNone, {{322, kLong, 1, 2'000'000'000}, {323, kLong, 1, 2'000'000'000}, {324, kLong, 1, 8}, {325, kLong, 1, 100}})});
+  to.push_back(
+      {"TIFF in tiles of 2,000,000,000 x 2,000,000,000",
+       of_size(100, kNone, {{322, kLong, 1, 2'000'000'000}, {323, kLong, 1, 2'000'000'000}, {324, kLong, 1, 8}, {325, kLong, 1, 100}})});
   to.push_back({"TIFF in tiles of 60,000 x 60,000",
                 of_size(100, kDeflate, {{322, kLong, 1, 60'000}, {323, kLong, 1, 60'000}, {324, kLong, 1, 8}, {325, kLong, 1, 100}})});
-  to.push_back({"TIFF in 62,410,000 tiles of 1 x 1",
-                of_size(7'900, kNone, {{322, kLong, 1, 1}, {323, kLong, 1, 1}, {324, kLong, 62'410'000, 200}, {325, kLong, 62'410'000, 200}})});
-  to.push_back({"TIFF with 1,000,000,000 offsets", of_size(7'900, kNone, {{273, kLong, 1'000'000'000, 200}, {279, kLong, 1'000'000'000, 200}})});
+  to.push_back(
+      {"TIFF in 62,410,000 tiles of 1 x 1",
+       of_size(7'900, kNone, {{322, kLong, 1, 1}, {323, kLong, 1, 1}, {324, kLong, 62'410'000, 200}, {325, kLong, 62'410'000, 200}})});
+  to.push_back(
+      {"TIFF with 1,000,000,000 offsets", of_size(7'900, kNone, {{273, kLong, 1'000'000'000, 200}, {279, kLong, 1'000'000'000, 200}})});
   to.push_back({"TIFF with a text of 4,000,000,000 bytes", of_size(10, kNone, {offset, count, {315, 2, 4'000'000'000, 8}})});
   to.push_back({"TIFF with 60,000 tags", of_size(10, kNone, std::vector<TiffTag>(60'000, {40'000, kLong, 1, 7}))});
 }
@@ -237,11 +242,20 @@ inline void append_heif_bombs(std::vector<Bomb>& to) {
     to.push_back({name + " of 7,900 pixels width without them", patched(seed, "ispe", 4, 7'900)});
     to.push_back({name + " with 65,535 items", patched(seed, "iinf", 4, 0xFFFF0000)});
     to.push_back({name + " with 65,535 locations", patched(seed, "iloc", 4, 0x4400FFFF)});
-    Bytes boxes = text(std::string_view("\0\0\0\x18" "ftyp", 8));
+    Bytes boxes =
+        text(std::string_view("\0\0\0\x18"
+                              "ftyp",
+                              8));
     append(boxes, text(std::string_view(name == "HEIC" ? "heic\0\0\0\0mif1heic" : "avif\0\0\0\0mif1avif", 16)));
-    for (int i = 0; i < 4'000'000; ++i) append(boxes, text(std::string_view("\0\0\0\x08" "free", 8)));
+    for (int i = 0; i < 4'000'000; ++i)
+      append(boxes, text(std::string_view("\0\0\0\x08"
+                                          "free",
+                                          8)));
     to.push_back({name + " with 4,000,000 boxes", boxes});
-    Bytes nested = text(std::string_view("\0\0\0\x18" "ftyp", 8));
+    Bytes nested =
+        text(std::string_view("\0\0\0\x18"
+                              "ftyp",
+                              8));
     append(nested, text(std::string_view(name == "HEIC" ? "heic\0\0\0\0mif1heic" : "avif\0\0\0\0mif1avif", 16)));
     for (std::uint32_t i = 0; i < 100'000; ++i) {
       append(nested, (100'000 - i) * 12, 4, Order::kBig);

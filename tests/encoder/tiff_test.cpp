@@ -19,15 +19,15 @@ TEST_CASE("TIFF pictures of 8 bits come back sample for sample: strips, tiles, p
     std::uint16_t samples, photometric;
     int extra, channels;
   };
-  for (const auto& kind : {Kind{1, PHOTOMETRIC_MINISBLACK, -1, 1}, Kind{2, PHOTOMETRIC_MINISBLACK, EXTRASAMPLE_UNASSALPHA, 2},
-                           Kind{3, PHOTOMETRIC_RGB, -1, 3}, Kind{4, PHOTOMETRIC_RGB, EXTRASAMPLE_UNASSALPHA, 4},
-                           Kind{4, PHOTOMETRIC_RGB, EXTRASAMPLE_UNSPECIFIED, 3}}) {
+  for (const auto& kind :
+       {Kind{1, PHOTOMETRIC_MINISBLACK, -1, 1}, Kind{2, PHOTOMETRIC_MINISBLACK, EXTRASAMPLE_UNASSALPHA, 2}, Kind{3, PHOTOMETRIC_RGB, -1, 3},
+        Kind{4, PHOTOMETRIC_RGB, EXTRASAMPLE_UNASSALPHA, 4}, Kind{4, PHOTOMETRIC_RGB, EXTRASAMPLE_UNSPECIFIED, 3}}) {
     for (const bool separate : {false, true}) {
       for (const bool tiled : {false, true}) {
         for (const auto* mode : {"wl", "wb", "w8"}) {
           for (const std::uint16_t compression : {COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_PACKBITS}) {
-            INFO(kind.samples << " samples, extra " << kind.extra << ", separate " << separate << ", tiled " << tiled << ", " << mode << ", "
-                              << compression);
+            INFO(kind.samples << " samples, extra " << kind.extra << ", separate " << separate << ", tiled " << tiled << ", " << mode
+                              << ", " << compression);
             const auto samples = varied_samples(std::size_t{37} * 23 * kind.samples);
             const Image image = decode_image(tiff_file({.samples = kind.samples,
                                                         .photometric = kind.photometric,
@@ -129,8 +129,9 @@ TEST_CASE("TIFF pictures in JPEG compression are read") {
 TEST_CASE("a TIFF picture is turned upright by its orientation tag") {
   for (std::uint16_t orientation = 1; orientation <= 8; ++orientation) {
     for (const bool tiled : {false, true})
-      check_upright(decode_image(tiff_file({.width = 64, .height = 48, .tiled = tiled, .orientation = orientation}, corner_picture(64, 48))),
-                    orientation);
+      check_upright(
+          decode_image(tiff_file({.width = 64, .height = 48, .tiled = tiled, .orientation = orientation}, corner_picture(64, 48))),
+          orientation);
   }
 }
 

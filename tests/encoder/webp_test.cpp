@@ -142,7 +142,8 @@ TEST_CASE("a WebP file that is cut or damaged is refused or read, and never more
   const auto file = webp(varied_samples(40 * 30 * 4), 40, 30, 4);
   check_cuts_are_refused(file, file.size() - 1);
   check_damage_is_survived(file);
-  const auto animated = extended(kAnimation, 64, 48, {chunk("ANIM", Bytes(6)), frame(webp(corner_picture(64, 48), 64, 48, 3), 0, 0, 64, 48)});
+  const auto animated =
+      extended(kAnimation, 64, 48, {chunk("ANIM", Bytes(6)), frame(webp(corner_picture(64, 48), 64, 48, 3), 0, 0, 64, 48)});
   check_cuts_are_refused(animated, animated.size());
   check_damage_is_survived(animated);
 }

@@ -1,6 +1,5 @@
 // HEIC and AVIF: the file says which codec it needs.
 #include "encoder/heif.h"
-
 #include "tests/fuzz/image_fuzzing.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,5 +1,4 @@
 #include "encoder/webp.h"
-
 #include "tests/fuzz/image_fuzzing.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

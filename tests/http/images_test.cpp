@@ -177,9 +177,9 @@ TEST_CASE("pictures of every format are taken, and an original is sent with its 
   ServedEngine served;
   served.put("/v1/collections/all", {{"store", "original"}});
   const auto seeds = std::filesystem::path(CLIPDEX_SOURCE_DIR) / "tests/fuzz/seeds";
-  for (const auto& [file, format] : {std::pair{"png/rgb", "png"}, std::pair{"webp/animated", "webp"}, std::pair{"gif/palette", "gif"},
-                                     std::pair{"heif/heic", "heic"}, std::pair{"heif/avif", "avif"}, std::pair{"tiff/rgb_lzw", "tiff"},
-                                     std::pair{"bmp/palette", "bmp"}}) {
+  for (const auto& [file, format] :
+       {std::pair{"png/rgb", "png"}, std::pair{"webp/animated", "webp"}, std::pair{"gif/palette", "gif"}, std::pair{"heif/heic", "heic"},
+        std::pair{"heif/avif", "avif"}, std::pair{"tiff/rgb_lzw", "tiff"}, std::pair{"bmp/palette", "bmp"}}) {
     INFO(file);
     const auto bytes = read_file(seeds / file);
     const auto cut = bytes.substr(0, bytes.size() / 2);
