@@ -47,7 +47,7 @@ class Ingest {
 
   int run() {
     const auto files = collect_inputs(options_.paths);
-    if (files.empty()) throw std::invalid_argument("no .jpg, .jpeg or .png files there");
+    if (files.empty()) throw std::invalid_argument("no pictures there: none of the names ends in " + picture_extensions());
     if (!options_.metadata.empty()) read_metadata(files);
     target_ = open_target(options_.target, DataDirectory::kMade);
     target_->ensure_collection(options_.target.collection);
@@ -197,7 +197,8 @@ void add_ingest_command(CLI::App& program, Action& action) {
       ->check(check_not_empty);
   command->add_flag("--json", options->json, "One JSON line a picture on stdout");
   command->footer(
-      "Folders are searched for .jpg, .jpeg and .png; hidden files and links to folders are left out. The collection is made if it is "
+      "Folders are searched for " + picture_extensions() +
+      "; hidden files and links to folders are left out. The collection is made if it is "
       "missing. Run the same command again to pick up what is new: known pictures are not encoded again.\n"
       "Examples:\n  clipdex ingest ~/Pictures -c photos\n  clipdex ingest shop/ --metadata shop/metadata.jsonl --data ./clipdex-data");
   command->callback([options, &action] { action = [options] { return Ingest(*options).run(); }; });

@@ -1,24 +1,29 @@
 #include "cli/input_files.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <string_view>
 
 namespace clipdex::cli {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::array<std::string_view, 13> kExtensions = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".heif",
+                                                          ".hif", ".avif", ".tif", ".tiff", ".bmp", ".dib"};
+
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
 bool looks_like_picture(const fs::path& path) {
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".png";
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
 }
 
 // Appends what `folder` holds; `prefix` is its name relative to the root, with a slash, or empty.
@@ -43,6 +48,12 @@ void walk(const fs::path& folder, const std::string& prefix, std::vector<InputFi
 }
 
 }  // namespace
+
+std::string picture_extensions() {
+  std::string text;
+  for (const auto extension : kExtensions) text += (text.empty() ? "" : ", ") + std::string(extension);
+  return text;
+}
 
 std::vector<InputFile> collect_inputs(const std::vector<std::string>& paths) {
   std::vector<InputFile> files;

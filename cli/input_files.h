@@ -9,14 +9,18 @@
 
 namespace clipdex::cli {
 
+// The endings of picture files, for sentences: ".jpg, .jpeg, ...".
+std::string picture_extensions();
+
 struct InputFile {
   std::filesystem::path path;
   std::string name;   // relative to the folder it was found in; a file's own name if it was named itself
   std::string error;  // set if it cannot be read, or is a folder that cannot
 };
 
-// Folders are walked recursively, in order of names, for .jpg, .jpeg and .png; hidden ones are skipped and links to folders are not
-// followed. A file that is named itself is taken whatever its name. Throws std::invalid_argument for a path that does not exist.
+// Folders are walked recursively, in order of names, for names that end as those of pictures do; hidden ones are skipped and links to
+// folders are not followed. A file that is named itself is taken whatever its name. Throws std::invalid_argument for a path that does not
+// exist.
 std::vector<InputFile> collect_inputs(const std::vector<std::string>& paths);
 
 // The whole file. Nothing and a reason in `error` if it cannot be read or is over the limit.

@@ -1,9 +1,18 @@
 #include "encoder/color.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
 namespace clipdex::encoder {
+namespace {
+
+int multiply_div_255(int a, int b) {  // Pillow's MULDIV255
+  const int t = a * b + 128;
+  return ((t >> 8) + t) >> 8;
+}
+
+}  // namespace
 
 Image to_rgb(Image image) {
   if (image.channels == 3) return image;
@@ -16,6 +25,28 @@ Image to_rgb(Image image) {
   image.pixels = std::move(rgb);
   image.channels = 3;
   return image;
+}
+
+void cmyk_to_rgb(Image& image) {
+  // In place: what is written lies behind what is read.
+  std::size_t j = 0;
+  for (std::size_t i = 0; i + 3 < image.pixels.size(); i += 4) {
+    const int white = 255 - image.pixels[i + 3];
+    for (std::size_t c = 0; c < 3; ++c)
+      image.pixels[j++] = static_cast<std::uint8_t>(std::max(0, white - multiply_div_255(image.pixels[i + c], white)));
+  }
+  image.pixels.resize(j);
+  image.channels = 3;
+}
+
+void unpremultiply(Image& rgba) {
+  for (std::size_t i = 0; i + 3 < rgba.pixels.size(); i += 4) {
+    const int alpha = rgba.pixels[i + 3];
+    for (std::size_t c = 0; c < 3; ++c) {
+      auto& sample = rgba.pixels[i + c];
+      sample = static_cast<std::uint8_t>(alpha == 0 ? 0 : std::min(255, 255 * sample / alpha));
+    }
+  }
 }
 
 Image flatten_on_white(Image image) {

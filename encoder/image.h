@@ -7,9 +7,10 @@
 
 namespace clipdex::encoder {
 
-enum class ImageFormat { kJpeg, kPng };
+enum class ImageFormat { kJpeg, kPng, kWebp, kGif, kHeic, kAvif, kTiff, kBmp };
 
-// Lower-case name as it stands in records and answers: "jpeg", "png".
+// Lower-case name as it stands in records and answers: "jpeg", "png", "webp", "gif", "heic", "avif", "tiff", "bmp". Behind "image/" it
+// is the format's media type.
 std::string_view image_format_name(ImageFormat format);
 
 // 8-bit samples, row-major, interleaved: `pixels` has size height * width * channels.

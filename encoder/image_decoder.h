@@ -1,4 +1,4 @@
-// Bytes of a JPEG or PNG file -> pixels, with limits that are checked before memory is taken.
+// Bytes of a picture file -> pixels, with limits that are checked before memory is taken.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +28,10 @@ class ImageError : public std::runtime_error {
   Reason reason_;
 };
 
-// The format is sniffed from the bytes, never from a name. EXIF orientation (JPEG APP1, PNG eXIf) is applied, so that
-// width and height are as a person sees the picture; ICC profiles are ignored, as the reference does.
+// JPEG, PNG, WebP, GIF, HEIC, AVIF, TIFF and BMP. The format is sniffed from the bytes, never from a name. The pixels are Pillow's, in the
+// mode that Pillow opens the file in; each decoder's header says more. Of an animation or a file of many pages the first picture is read.
+// EXIF orientation (JPEG APP1, PNG eXIf, WebP EXIF, TIFF's tag) and HEIF's own rotation are applied, so that width and height are as a
+// person sees the picture; ICC profiles are ignored, as the reference does.
 // JPEG as Pillow decodes it: libjpeg-turbo's accurate DCT and fancy upsampling; CMYK and Adobe YCCK become RGB with Pillow's arithmetic.
 // Any thread may call it. Throws ImageError.
 Image decode_image(std::span<const std::uint8_t> bytes, const ImageLimits& limits = {});

@@ -74,6 +74,11 @@ Image decode_png(std::span<const std::uint8_t> bytes, const ImageLimits& limits)
   const Layout layout = layout_of(header);
   std::size_t size = 0;
   check(::spng_decoded_image_size(context.get(), layout.format, &size));
+  // Deflate packs 1032 bytes in one at best: what is missing is missed before memory is taken for it.
+  constexpr std::uint64_t kDeflateRatioMax = 1032;
+  const std::uint64_t packed_bits = std::uint64_t{header.width} * header.height * header.bit_depth;
+  if (packed_bits / 8 > bytes.size() * kDeflateRatioMax)
+    throw ImageError(ImageError::Reason::kCorrupt, "the PNG file is damaged: it is too short for a picture of its size");
   Image image{.width = static_cast<int>(header.width),
               .height = static_cast<int>(header.height),
               .channels = layout.channels,

@@ -40,7 +40,7 @@ class Engine {
 
   const ClipEncoder& encoder() const;
   const ImageLimits& limits() const;
-  // The unit embedding of a JPEG or PNG file. Throws ImageError.
+  // The unit embedding of a picture file. Throws ImageError.
   std::vector<float> embed_image(const std::string& file) const;
 
   // nullptr if there is none. Throws ConflictError with the reason if it is there and unusable.

@@ -9,7 +9,7 @@ namespace clipdex::engine {
 
 struct IngestItem {
   std::optional<std::string> id;  // 1..512 bytes of UTF-8 without control characters; without one, the content hash
-  std::string bytes;              // the JPEG or PNG file
+  std::string bytes;              // the picture file, of any format that encoder::decode_image reads
   std::string source;             // file name or path, for the record
   // A JSON object. Absent: a new image gets {}, an existing one keeps what it has.
   std::optional<std::string> metadata;

@@ -17,7 +17,7 @@ struct TextQuery {
   std::string text;
 };
 struct ImageQuery {
-  std::string bytes;  // a JPEG or PNG file
+  std::string bytes;  // a picture file
 };
 struct IdQuery {
   std::string id;  // of an image of the same collection; it is a hit itself, with a score of 1, and so are its copies

@@ -65,7 +65,7 @@ void get_content(Call& call) {
   const std::string tag = "\"" + record->content_hash + (thumbnail ? "-t\"" : "-o\"");
   call.response.set_header("ETag", tag);
   call.response.set_header("Cache-Control", "private, max-age=0, must-revalidate");
-  // What is shown is always one of our two picture formats, whatever its bytes look like to a browser.
+  // What is shown is always of a format that we have decoded, whatever its bytes look like to a browser.
   call.response.set_header("X-Content-Type-Options", "nosniff");
   if (call.request.get_header_value("If-None-Match") == tag) {
     call.response.status = 304;
@@ -77,7 +77,7 @@ void get_content(Call& call) {
                     "the collection \"" + call.values[0] + "\" does not keep " + (thumbnail ? "thumbnails" : "originals") +
                         ": what is kept is chosen with \"store\" when a collection is made");
   }
-  call.response.set_content(std::move(*content), thumbnail || record->format == "jpeg" ? "image/jpeg" : "image/png");
+  call.response.set_content(std::move(*content), thumbnail ? "image/jpeg" : "image/" + record->format);
 }
 
 void patch_image(Call& call) {

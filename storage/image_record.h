@@ -12,7 +12,7 @@ struct ImageRecord {
   std::string content_hash;  // XXH3-128 of the file's bytes, 32 hex digits
   std::int32_t width = 0;    // pixels, after orientation
   std::int32_t height = 0;
-  std::string format;  // "jpeg", "png"
+  std::string format;  // "jpeg", "png", "webp", ...: behind "image/" it is the media type
   std::uint64_t bytes = 0;
   std::string source;           // file name or path it came from, may be empty
   std::int64_t created_ms = 0;  // Unix time in milliseconds

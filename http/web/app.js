@@ -147,7 +147,8 @@ async function uploadable(file) {
   } catch {
     throw new Error(`“${file.name}” cannot be read.`);
   }
-  if (['image/jpeg', 'image/png', ''].includes(file.type) && file.size <= UPLOAD_BYTES_MAX) return file;
+  const read = ['jpeg', 'png', 'webp', 'gif', 'heic', 'heif', 'avif', 'tiff', 'bmp'].some((name) => file.type === `image/${name}`);
+  if ((read || !file.type) && file.size <= UPLOAD_BYTES_MAX) return file;
   try {
     const bitmap = await createImageBitmap(file);
     const scale = Math.min(1, UPLOAD_SIDE_MAX / Math.max(bitmap.width, bitmap.height));

@@ -126,7 +126,7 @@ TEST_CASE("an input that does not exist, and a folder without pictures, are wron
   const TemporaryDirectory directory;
   const auto data = directory.path() / "data";
   check_wrong_use({"ingest", (directory.path() / "nowhere").string(), "--data", data.string()}, "nowhere");
-  check_wrong_use({"ingest", directory.path().string(), "--data", data.string()}, "no .jpg, .jpeg or .png");
+  check_wrong_use({"ingest", directory.path().string(), "--data", data.string()}, ".jpg, .jpeg, .png");
   CHECK(!fs::exists(data));
 }
 

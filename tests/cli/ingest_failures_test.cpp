@@ -111,6 +111,29 @@ void check_resumed(const fs::path& folder, const std::vector<std::string>& targe
 
 }  // namespace
 
+TEST_CASE("a folder's pictures of every format are ingested, and those that are cut are reported and skipped") {
+  const TemporaryDirectory directory;
+  const auto folder = directory.path() / "pictures";
+  fs::create_directories(folder);
+  const auto seeds = fs::path(CLIPDEX_SOURCE_DIR) / "tests/fuzz/seeds";
+  Fates expected;
+  for (const auto& [seed, ending] : {std::pair{"png/rgb", ".png"}, std::pair{"webp/alpha", ".webp"}, std::pair{"gif/palette", ".GIF"},
+                                     std::pair{"heif/heic", ".heic"}, std::pair{"heif/avif", ".avif"}, std::pair{"tiff/rgb_lzw", ".tif"},
+                                     std::pair{"tiff/jpeg", ".tiff"}, std::pair{"bmp/rgb", ".bmp"}}) {
+    const auto bytes = read_file(seeds / seed);
+    const std::string whole = std::string("whole") + ending, cut = std::string("cut") + ending;
+    std::ofstream(folder / whole, std::ios::binary) << bytes;
+    std::ofstream(folder / cut, std::ios::binary) << bytes.substr(0, bytes.size() / 2);
+    expected[whole] = "created";
+    expected[cut] = "corrupt_image";
+  }
+  std::ofstream(folder / "notes.txt") << "not looked at";
+  const auto outcome = run_clipdex({"ingest", folder.string(), "--json", "--data", (directory.path() / "data").string()});
+  CAPTURE(outcome.error);
+  CHECK(outcome.exit_code == 3);
+  CHECK(fates(outcome) == expected);
+}
+
 TEST_CASE("bad files in a folder fail one by one with a reason, and the good one gets into the data directory") {
   const TemporaryDirectory directory;
   check_bad_files(folder_of_bad_files(directory.path() / "pictures"), {"--data", (directory.path() / "data").string()});

@@ -14,6 +14,7 @@
 #include <random>
 
 #include "encoder/thumbnail.h"
+#include "tests/encoder/pictures.h"
 
 namespace {
 
@@ -21,25 +22,11 @@ using clipdex::encoder::decode_image;
 using clipdex::encoder::Image;
 using clipdex::encoder::ImageError;
 using clipdex::encoder::ImageLimits;
-using Bytes = std::vector<std::uint8_t>;
-
-// Red on the left half, blue on the right one; a white square at the top left tells which way up it is.
-Bytes picture(int width, int height) {
-  Bytes pixels;
-  for (int y = 0; y < height; ++y) {
-    for (int x = 0; x < width; ++x) {
-      const bool corner = x < 16 && y < 16;
-      const bool left = x < width / 2;
-      for (const int value : {corner || left ? 255 : 0, corner ? 255 : 0, corner || !left ? 255 : 0})
-        pixels.push_back(static_cast<std::uint8_t>(value));
-    }
-  }
-  return pixels;
-}
+using namespace clipdex::tests;
 
 Bytes jpeg(int width, int height, int subsampling = TJSAMP_444, int flags = 0, int format = TJPF_RGB) {
   const auto handle = std::unique_ptr<void, int (*)(void*)>(::tjInitCompress(), ::tjDestroy);
-  auto pixels = picture(width, height);
+  auto pixels = corner_picture(width, height);
   if (format == TJPF_CMYK) pixels.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 4, 200);
   unsigned char* data = nullptr;
   unsigned long size = 0;
@@ -88,15 +75,6 @@ Bytes png(const PngOptions& options, const Bytes& pixels) {
   return bytes;
 }
 
-// A TIFF structure with the one tag, in either byte order.
-Bytes exif(int orientation, bool big_endian) {
-  Bytes tiff = big_endian ? Bytes{'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, static_cast<std::uint8_t>(orientation),
-                                  0,   0,   0, 0,  0, 0}
-                          : Bytes{'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, static_cast<std::uint8_t>(orientation),
-                                  0,   0,   0,  0, 0, 0, 0};
-  return tiff;
-}
-
 Bytes with_exif(const Bytes& file, const Bytes& tiff) {
   Bytes segment = {0xFF, 0xE1, 0, static_cast<std::uint8_t>(tiff.size() + 8), 'E', 'x', 'i', 'f', 0, 0};
   segment.insert(segment.end(), tiff.begin(), tiff.end());
@@ -116,32 +94,6 @@ Bytes with_stray_bytes(Bytes file, std::uint8_t marker) {
 }
 
 constexpr std::uint8_t kAdobeMarker[] = {0xFF, 0xEE, 0, 14, 'A', 'd', 'o', 'b', 'e'};
-
-bool is_white(const Image& image, int x, int y) {
-  const auto* pixel = image.pixels.data() + (y * image.width + x) * image.channels;
-  return pixel[0] > 200 && pixel[1] > 200 && pixel[2] > 200;
-}
-
-// Where the white corner is: 0 top left, 1 top right, 2 bottom right, 3 bottom left.
-int white_corner(const Image& image) {
-  const int right = image.width - 5, bottom = image.height - 5;
-  if (is_white(image, 4, 4)) return 0;
-  if (is_white(image, right, 4)) return 1;
-  if (is_white(image, right, bottom)) return 2;
-  return is_white(image, 4, bottom) ? 3 : -1;
-}
-
-ImageError::Reason reason_of(const Bytes& bytes, const ImageLimits& limits = {}) {
-  try {
-    decode_image(bytes, limits);
-  } catch (const ImageError& error) {
-    INFO(error.what());
-    CHECK(std::string(error.what()).size() > 10);
-    return error.reason();
-  }
-  FAIL("the picture was accepted");
-  throw std::logic_error("unreachable");
-}
 
 }  // namespace
 
@@ -166,9 +118,9 @@ TEST_CASE("JPEGs of every usual kind are decoded") {
 TEST_CASE("PNGs of every mode keep their channels, and palettes are marked") {
   const auto samples = [](std::size_t count, std::uint8_t value) { return Bytes(count, value); };
   PngOptions options;
-  CHECK(white_corner(decode_image(png(options, picture(64, 48)))) == 0);
+  CHECK(white_corner(decode_image(png(options, corner_picture(64, 48)))) == 0);
   options.interlace = 1;
-  CHECK(white_corner(decode_image(png(options, picture(64, 48)))) == 0);
+  CHECK(white_corner(decode_image(png(options, corner_picture(64, 48)))) == 0);
   options = {.color_type = SPNG_COLOR_TYPE_GRAYSCALE};
   CHECK(decode_image(png(options, samples(64 * 48, 7))).channels == 1);
   options = {.color_type = SPNG_COLOR_TYPE_GRAYSCALE_ALPHA};
@@ -202,26 +154,20 @@ TEST_CASE("16-bit samples are narrowed as Pillow narrows them") {
 }
 
 TEST_CASE("EXIF orientation turns a picture upright, in JPEG and PNG and in both byte orders") {
-  // Where the stored picture's top left corner belongs in the upright one (TIFF 6.0, Orientation).
-  constexpr int kCorner[9] = {0, 0, 1, 2, 3, 0, 1, 2, 3};
   for (int orientation = 1; orientation <= 8; ++orientation) {
     for (const bool big_endian : {false, true}) {
-      const auto tiff = exif(orientation, big_endian);
+      const auto tiff = exif_structure(orientation, big_endian);
       PngOptions options;
       options.exif = tiff;
-      for (const auto& file : {with_exif(jpeg(64, 48), tiff), png(options, picture(64, 48))}) {
-        const Image image = decode_image(file);
-        INFO("orientation " << orientation);
-        CHECK(image.width == (orientation >= 5 ? 48 : 64));
-        CHECK(image.height == (orientation >= 5 ? 64 : 48));
-        CHECK(white_corner(image) == kCorner[orientation]);
+      for (const auto& file : {with_exif(jpeg(64, 48), tiff), png(options, corner_picture(64, 48))}) {
+        check_upright(decode_image(file), orientation);
       }
     }
   }
 }
 
 TEST_CASE("damaged EXIF is ignored") {
-  const auto tiff = exif(6, true);
+  const auto tiff = exif_structure(6, true);
   for (std::size_t size = 0; size < tiff.size(); ++size) {
     CHECK(decode_image(with_exif(jpeg(64, 48), Bytes(tiff.begin(), tiff.begin() + static_cast<std::ptrdiff_t>(size)))).pixels.size() ==
           64 * 48 * 3);
@@ -237,10 +183,14 @@ TEST_CASE("what is no picture is refused and named if it is recognised") {
                          Catch::Matchers::MessageMatches(Catch::Matchers::ContainsSubstring(message)));
   };
   refused("", "empty");
-  refused("hello, world", "not a JPEG or PNG");
+  refused("hello, world", "not a JPEG, PNG, ");
   refused("GIF89a......", "GIF");
   refused("RIFF....WEBPVP8 ", "WebP");
-  refused("....ftypheic....", "HEIC");
+  refused(std::string("\0\0\0\x10"
+                      "ftypheic....",
+                      16),
+          "HEIC");
+  refused("....ftypisom....", "video");
   refused("%PDF-1.7", "PDF");
   refused("<html>", "web page");
   CHECK(reason_of({'x'}) == ImageError::Reason::kUnsupported);
@@ -248,7 +198,7 @@ TEST_CASE("what is no picture is refused and named if it is recognised") {
 
 TEST_CASE("a picture cut anywhere is refused as damaged") {
   for (const auto& file :
-       {jpeg(200, 150), jpeg(200, 150, TJSAMP_420, TJFLAG_PROGRESSIVE), png({.width = 200, .height = 150}, picture(200, 150))}) {
+       {jpeg(200, 150), jpeg(200, 150, TJSAMP_420, TJFLAG_PROGRESSIVE), png({.width = 200, .height = 150}, corner_picture(200, 150))}) {
     for (int tenth = 1; tenth < 10; ++tenth) {
       const auto size = file.size() * static_cast<std::size_t>(tenth) / 10;
       INFO(size << " of " << file.size() << ", first byte " << int{file[0]});
@@ -258,7 +208,7 @@ TEST_CASE("a picture cut anywhere is refused as damaged") {
 }
 
 TEST_CASE("sizes over the limits are refused from the header alone") {
-  auto bomb = png({}, picture(64, 48));
+  auto bomb = png({}, corner_picture(64, 48));
   const std::uint8_t side[4] = {0, 0, 0xC3, 0x50};  // 50,000
   std::memcpy(bomb.data() + 16, side, 4);
   std::memcpy(bomb.data() + 20, side, 4);
@@ -280,7 +230,7 @@ TEST_CASE("sizes over the limits are refused from the header alone") {
 TEST_CASE("flipped bits give a picture or an error and never more") {
   std::mt19937 random(11);
   int refused = 0;
-  for (const auto& file : {jpeg(64, 48), jpeg(64, 48, TJSAMP_420, TJFLAG_PROGRESSIVE), png({.interlace = 1}, picture(64, 48))}) {
+  for (const auto& file : {jpeg(64, 48), jpeg(64, 48, TJSAMP_420, TJFLAG_PROGRESSIVE), png({.interlace = 1}, corner_picture(64, 48))}) {
     for (int round = 0; round < 400; ++round) {
       auto damaged = file;
       for (int flips = 0; flips < 3; ++flips) damaged[random() % damaged.size()] ^= static_cast<std::uint8_t>(1U << random() % 8);

@@ -173,6 +173,30 @@ TEST_CASE("a deleted image is gone from records, content and search") {
   for (const auto& hit : hits) CHECK(hit.at("id") != "red-apple.png");
 }
 
+TEST_CASE("pictures of every format are taken, and an original is sent with its media type") {
+  ServedEngine served;
+  served.put("/v1/collections/all", {{"store", "original"}});
+  const auto seeds = std::filesystem::path(CLIPDEX_SOURCE_DIR) / "tests/fuzz/seeds";
+  for (const auto& [file, format] :
+       {std::pair{"png/rgb", "png"}, std::pair{"webp/animated", "webp"}, std::pair{"gif/palette", "gif"}, std::pair{"heif/heic", "heic"},
+        std::pair{"heif/avif", "avif"}, std::pair{"tiff/rgb_lzw", "tiff"}, std::pair{"bmp/palette", "bmp"}}) {
+    INFO(file);
+    const auto bytes = read_file(seeds / file);
+    const auto cut = bytes.substr(0, bytes.size() / 2);
+    const json images = {{{"id", format}, {"data", encode_base64(bytes)}}, {{"id", "cut"}, {"data", encode_base64(cut)}}};
+    const auto results = body_of(served.post("/v1/collections/all/images", {{"images", images}})).at("results");
+    REQUIRE(results[0].at("status") == "created");
+    CHECK(results[1].at("error").at("code") == "corrupt_image");
+    const std::string image = std::string("/v1/collections/all/images/") + format;
+    CHECK(body_of(served.get(image)).at("format") == format);
+    const auto original = served.get(image + "/content?size=original");
+    CHECK(original->body == bytes);
+    CHECK(original->get_header_value("Content-Type") == std::string("image/") + format);
+    CHECK(original->get_header_value("X-Content-Type-Options") == "nosniff");
+    CHECK(served.get(image + "/content")->get_header_value("Content-Type") == "image/jpeg");
+  }
+}
+
 TEST_CASE("content is what the collection keeps, with a tag that saves sending it again") {
   ServedEngine served;
   served.put("/v1/collections/all", {{"store", "original"}});

@@ -1,0 +1,106 @@
+#include <catch2/catch_test_macros.hpp>
+#include <cstdlib>
+#include <cstring>
+
+#include "encoder/image_decoder.h"
+#include "tests/encoder/heif_files.h"
+#include "tests/encoder/pictures.h"
+
+namespace clipdex::tests {
+namespace {
+
+using encoder::decode_image;
+using encoder::Image;
+using encoder::ImageError;
+using encoder::ImageFormat;
+
+constexpr heif_compression_format kCodecs[] = {heif_compression_HEVC, heif_compression_AV1};
+
+ImageFormat format_of(heif_compression_format codec) { return codec == heif_compression_HEVC ? ImageFormat::kHeic : ImageFormat::kAvif; }
+
+// Slow changes, which lossy coding keeps.
+Bytes gradient(int width, int height, int channels) {
+  Bytes pixels;
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      for (int c = 0; c < channels; ++c) pixels.push_back(static_cast<std::uint8_t>(c % 2 == 0 ? 20 + 3 * x : 220 - 4 * y));
+    }
+  }
+  return pixels;
+}
+
+// 0xN bytes before `name` lies its box's size.
+std::size_t find_box(const Bytes& file, const char* name) {
+  const auto at = std::search(file.begin(), file.end(), name, name + 4);
+  REQUIRE(at != file.end());
+  return static_cast<std::size_t>(at - file.begin());
+}
+
+TEST_CASE("HEIC and AVIF pictures of 8 and more bits, gray, colour and with alpha are decoded") {
+  for (const auto codec : kCodecs) {
+    for (const int bits : {8, 10}) {
+      for (const int channels : {1, 3, 4}) {
+        if (bits > 8 && channels != 3) continue;
+        INFO(codec << ", " << bits << " bits, " << channels << " channels");
+        const auto pixels = gradient(61, 47, channels);
+        const Image image =
+            decode_image(heif_file({.codec = codec, .width = 61, .height = 47, .channels = channels, .bits = bits}, pixels));
+        CHECK(image.format == format_of(codec));
+        CHECK(image.width == 61);
+        CHECK(image.height == 47);
+        REQUIRE(image.channels == (channels == 4 ? 4 : 3));
+        CHECK_FALSE(image.indexed);
+        int worst = 0;
+        for (std::size_t i = 0; i < std::size_t{61} * 47; ++i) {
+          for (std::size_t c = 0; c < static_cast<std::size_t>(image.channels); ++c) {
+            const int expected = pixels[i * static_cast<std::size_t>(channels) + (channels == 1 ? 0 : c)];
+            worst = std::max(worst, std::abs(expected - image.pixels[i * static_cast<std::size_t>(image.channels) + c]));
+          }
+        }
+        CHECK(worst <= 16);  // the codecs are lossy
+      }
+    }
+  }
+}
+
+TEST_CASE("HEIC and AVIF pictures are turned upright once, by their own rotation and mirror") {
+  for (const auto codec : kCodecs) {
+    for (int orientation = 1; orientation <= 8; ++orientation)
+      check_upright(decode_image(heif_file({.codec = codec, .orientation = orientation}, corner_picture(64, 48))), orientation);
+  }
+}
+
+TEST_CASE("HEIC and AVIF pictures over the limits are refused from their headers") {
+  for (const auto codec : kCodecs) {
+    auto file = heif_file({.codec = codec}, corner_picture(64, 48));
+    CHECK(reason_of(file, {.pixels_max = 64 * 48 - 1}) == ImageError::Reason::kTooLarge);
+    CHECK(reason_of(file, {.side_max = 63}) == ImageError::Reason::kTooLarge);
+    CHECK(decode_image(file, {.pixels_max = 64 * 48, .side_max = 64}).width == 64);
+    const std::uint8_t side[4] = {0, 0, 0xC3, 0x50};  // 50,000
+    const auto size = find_box(file, "ispe") + 8;
+    std::memcpy(file.data() + size, side, 4);
+    std::memcpy(file.data() + size + 4, side, 4);
+    CHECK(reason_of(file) == ImageError::Reason::kTooLarge);
+  }
+}
+
+TEST_CASE("a HEIF file's brands tell what it is, and a video is refused by name") {
+  auto file = heif_file({.codec = heif_compression_AV1}, corner_picture(64, 48));
+  REQUIRE(std::memcmp(file.data() + 8, "avif", 4) == 0);
+  std::memcpy(file.data() + 8, "mif1", 4);  // what it is stands in the compatible brands too
+  CHECK(decode_image(file).format == ImageFormat::kAvif);
+  std::memset(file.data() + 8, 'x', 24);
+  CHECK(reason_of(file) == ImageError::Reason::kUnsupported);
+}
+
+TEST_CASE("a HEIC or AVIF file that is cut or damaged is refused or read, and never more") {
+  for (const auto codec : kCodecs) {
+    const auto file = heif_file({.codec = codec}, corner_picture(64, 48));
+    // The decoders make do without the end of the last block.
+    check_cuts_are_refused(file, find_box(file, "mdat"));
+    check_damage_is_survived(file);
+  }
+}
+
+}  // namespace
+}  // namespace clipdex::tests
