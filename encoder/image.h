@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace clipdex::encoder {
@@ -11,6 +14,35 @@ enum class ImageFormat { kJpeg, kPng };
 
 // Lower-case name as it stands in records and answers: "jpeg", "png".
 std::string_view image_format_name(ImageFormat format);
+
+// Leaves new elements as memory has them: a decoder writes every byte of a picture, and clearing 36 MB before that costs more than the
+// resize that follows.
+template <typename T>
+struct UninitializedAllocator : std::allocator<T> {
+  template <typename U>
+  struct rebind {
+    using other = UninitializedAllocator<U>;
+  };
+  UninitializedAllocator() = default;
+  template <typename U>
+  UninitializedAllocator(const UninitializedAllocator<U>&) noexcept {}
+  template <typename U>
+  void construct(U* at) noexcept {
+    ::new (static_cast<void*>(at)) U;
+  }
+  template <typename U, typename... Arguments>
+  void construct(U* at, Arguments&&... arguments) {
+    std::construct_at(at, std::forward<Arguments>(arguments)...);
+  }
+};
+
+// Pixels(n) and resize(n) leave the samples unset; Pixels(n, 0) clears them.
+using Pixels = std::vector<std::uint8_t, UninitializedAllocator<std::uint8_t>>;
+
+// In pixels, with fractions.
+struct Rectangle {
+  double left = 0, top = 0, width = 0, height = 0;
+};
 
 // 8-bit samples, row-major, interleaved: `pixels` has size height * width * channels.
 // channels: 1 gray, 2 gray + alpha, 3 RGB, 4 RGBA (alpha not premultiplied).
@@ -22,7 +54,15 @@ struct Image {
   // Palette and 1-bit pictures: Pillow resizes those with the nearest neighbour, and so do we where the reference does.
   bool indexed = false;
   ImageFormat format = ImageFormat::kJpeg;
-  std::vector<std::uint8_t> pixels;
+  Pixels pixels;
+  // Of a picture that was decoded at a reduced size (DecodeOptions): the size of the whole, upright; 0 otherwise.
+  int full_width = 0, full_height = 0;
+  // And which part of `pixels` is the whole: sides are rounded up to full pixels. Empty otherwise.
+  Rectangle extent{};
 };
+
+// The size that the file says, upright.
+inline int whole_width(const Image& image) { return image.full_width > 0 ? image.full_width : image.width; }
+inline int whole_height(const Image& image) { return image.full_height > 0 ? image.full_height : image.height; }
 
 }  // namespace clipdex::encoder

@@ -47,7 +47,7 @@ std::string recognised(std::string_view start) {
 
 std::string_view image_format_name(ImageFormat format) { return format == ImageFormat::kJpeg ? "jpeg" : "png"; }
 
-Image decode_image(std::span<const std::uint8_t> bytes, const ImageLimits& limits) {
+Image decode_image(std::span<const std::uint8_t> bytes, const ImageLimits& limits, const DecodeOptions& options) {
   if (bytes.empty()) throw ImageError(ImageError::Reason::kUnsupported, "the file is empty");
   if (bytes.size() > limits.bytes_max) {
     throw ImageError(ImageError::Reason::kTooLarge,
@@ -55,7 +55,7 @@ Image decode_image(std::span<const std::uint8_t> bytes, const ImageLimits& limit
   }
   const auto start = beginning(bytes);
   try {
-    if (is_jpeg(start)) return decode_jpeg(bytes, limits);
+    if (is_jpeg(start)) return decode_jpeg(bytes, limits, options);
     if (is_png(start)) return decode_png(bytes, limits);
   } catch (const std::bad_alloc&) {
     throw ImageError(ImageError::Reason::kTooLarge, "there is not enough memory to decode the picture");
