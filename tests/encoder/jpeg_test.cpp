@@ -77,7 +77,7 @@ void check_too_large(const Bytes& file, const std::string& message, const ImageL
 
 TEST_CASE("every subsampling is decoded to the accurate decoder's pixels") {
   const auto pixels = scene(101, 67);
-  for (const auto [horizontal, vertical] : {std::pair(1, 1), {2, 1}, {1, 2}, {2, 2}, {4, 1}, {1, 4}, {4, 2}, {2, 4}, {3, 1}}) {
+  for (const auto& [horizontal, vertical] : {std::pair(1, 1), {2, 1}, {1, 2}, {2, 2}, {4, 1}, {1, 4}, {4, 2}, {2, 4}, {3, 1}}) {
     INFO("luma samples " << horizontal << " x " << vertical);
     const auto file = write_jpeg(pixels, 101, 67, {.horizontal = horizontal, .vertical = vertical});
     CHECK(same_pixels(decode_image(file), decoded_by_turbojpeg(file, 101, 67)));
