@@ -22,6 +22,7 @@ namespace {
 // depend on an order: the result is the scalar one's to the bit.
 constexpr int kLowBits = 15;
 constexpr std::int32_t kLowMask = (1 << kLowBits) - 1;
+constexpr std::int32_t kHalf = 1 << (kPrecisionBits - 1);
 constexpr int kTapsPerStep = 4;
 constexpr int kRowsPerStep = 4;
 constexpr std::size_t kReadBytes = 16;
@@ -51,13 +52,14 @@ SplitWeights split(const Taps& taps) {
 
 // Of 16 bytes, which are four pixels and more: in the lower lane the channels of the first two pixels in pairs, as 16-bit numbers, in the
 // upper lane those of the third and fourth.
-std::array<std::int8_t, 32> pairing(int channels) {
-  std::array<std::int8_t, 32> shuffle;
-  shuffle.fill(-1);  // gives 0
+template <int kChannels>
+constexpr std::array<std::int8_t, 32> pairing() {
+  std::array<std::int8_t, 32> shuffle{};
+  for (auto& source : shuffle) source = -1;  // gives 0
   for (int lane = 0; lane < 2; ++lane) {
-    for (int c = 0; c < std::min(channels, 4); ++c) {
+    for (int c = 0; c < kChannels; ++c) {
       for (int of_pair = 0; of_pair < 2; ++of_pair)
-        shuffle[static_cast<std::size_t>(16 * lane + 4 * c + 2 * of_pair)] = static_cast<std::int8_t>((2 * lane + of_pair) * channels + c);
+        shuffle[static_cast<std::size_t>(16 * lane + 4 * c + 2 * of_pair)] = static_cast<std::int8_t>((2 * lane + of_pair) * kChannels + c);
     }
   }
   return shuffle;
@@ -66,39 +68,37 @@ std::array<std::int8_t, 32> pairing(int channels) {
 CLIPDEX_AVX2 __m256i load(const void* at) { return _mm256_loadu_si256(static_cast<const __m256i*>(at)); }
 
 CLIPDEX_AVX2 __m256i combined(__m256i high, __m256i low) {
-  const __m256i half = _mm256_set1_epi32(1 << (kPrecisionBits - 1));
-  const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(_mm256_slli_epi32(high, kLowBits), low), half);
+  const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(_mm256_slli_epi32(high, kLowBits), low), _mm256_set1_epi32(kHalf));
   return _mm256_srai_epi32(sum, kPrecisionBits);
 }
 
 struct HorizontalStep {
   const SplitWeights& weights;
   const Taps& taps;
-  int channels;
   int positions;
 };
 
 // `rows` of one to four lines at once, so that weights are unpacked once for all of them. Each row must be readable up to 16 bytes behind
 // the last step's first pixel.
-template <int kRows>
+template <int kChannels, int kRows>
 CLIPDEX_AVX2 void horizontal_rows(const std::array<const std::uint8_t*, kRowsPerStep>& rows, const HorizontalStep& step,
                                   const std::array<std::uint8_t*, kRowsPerStep>& to) {
-  const auto mask = pairing(step.channels);
-  const __m256i shuffle = load(mask.data());
+  static constexpr auto kPairing = pairing<kChannels>();
+  const __m256i shuffle = load(kPairing.data());
   const __m256i spread = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1);
-  const std::size_t channels = static_cast<std::size_t>(step.channels);
+  const __m256i spread_low = _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3);
   const std::size_t stride = static_cast<std::size_t>(step.weights.steps_per_position) * 2 * kTapsPerStep;
   for (int x = 0; x < step.positions; ++x) {
     const auto position = static_cast<std::size_t>(x);
     const std::int16_t* weights = step.weights.values.data() + position * stride;
-    std::size_t at = static_cast<std::size_t>(step.taps.first[position]) * channels;
+    std::size_t at = static_cast<std::size_t>(step.taps.first[position]) * kChannels;
     const int steps = (step.taps.count[position] + kTapsPerStep - 1) / kTapsPerStep;
     __m256i high[kRows], low[kRows];
     for (int r = 0; r < kRows; ++r) high[r] = low[r] = _mm256_setzero_si256();
-    for (int i = 0; i < steps; ++i, at += kTapsPerStep * channels, weights += std::ptrdiff_t{2} * kTapsPerStep) {
+    for (int i = 0; i < steps; ++i, at += std::size_t{kTapsPerStep} * kChannels, weights += std::ptrdiff_t{2} * kTapsPerStep) {
       const __m256i both = _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(weights)));
       const __m256i high_weights = _mm256_permutevar8x32_epi32(both, spread);
-      const __m256i low_weights = _mm256_permutevar8x32_epi32(both, _mm256_add_epi32(spread, _mm256_set1_epi32(2)));
+      const __m256i low_weights = _mm256_permutevar8x32_epi32(both, spread_low);
       for (int r = 0; r < kRows; ++r) {
         const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(rows[static_cast<std::size_t>(r)] + at));
         const __m256i pairs = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), shuffle);
@@ -107,11 +107,11 @@ CLIPDEX_AVX2 void horizontal_rows(const std::array<const std::uint8_t*, kRowsPer
       }
     }
     for (int r = 0; r < kRows; ++r) {
-      const __m256i high_sum = _mm256_add_epi32(high[r], _mm256_permute2x128_si256(high[r], high[r], 1));
-      const __m256i low_sum = _mm256_add_epi32(low[r], _mm256_permute2x128_si256(low[r], low[r], 1));
-      const __m128i sum = _mm256_castsi256_si128(combined(high_sum, low_sum));
+      const __m256i lanes = _mm256_add_epi32(_mm256_slli_epi32(high[r], kLowBits), low[r]);
+      const __m128i both_lanes = _mm_add_epi32(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256(lanes, 1));
+      const __m128i sum = _mm_srai_epi32(_mm_add_epi32(both_lanes, _mm_set1_epi32(kHalf)), kPrecisionBits);
       const auto pixel = static_cast<std::uint32_t>(_mm_cvtsi128_si32(_mm_packus_epi16(_mm_packs_epi32(sum, sum), _mm_setzero_si128())));
-      std::memcpy(to[static_cast<std::size_t>(r)] + position * channels, &pixel, channels);
+      std::memcpy(to[static_cast<std::size_t>(r)] + position * kChannels, &pixel, kChannels);
     }
   }
 }
@@ -143,19 +143,15 @@ CLIPDEX_AVX2 void vertical_columns(const std::uint8_t* from, std::size_t stride,
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
 }
 
-}  // namespace
-
-bool has_avx2() { return __builtin_cpu_supports("avx2") != 0; }
-
-void horizontal_pass_avx2(const Image& in, const Taps& taps, int first_row, Image& out) {
+template <int kChannels>
+void horizontal(const Image& in, const Taps& taps, int first_row, Image& out) {
   const SplitWeights weights = split(taps);
-  const auto channels = static_cast<std::size_t>(in.channels);
-  const std::size_t row_bytes = static_cast<std::size_t>(in.width) * channels;
+  const std::size_t row_bytes = static_cast<std::size_t>(in.width) * kChannels;
   // Steps read over the end of a row: into the next one, which weights of 0 make harmless, or over the picture's end, where a copy with
   // room behind it stands for the row.
-  const std::size_t readable = row_bytes + (kTapsPerStep - 1) * channels + kReadBytes;
+  const std::size_t readable = row_bytes + std::size_t{kTapsPerStep - 1} * kChannels + kReadBytes;
   std::vector<std::uint8_t> copies;
-  const HorizontalStep step{.weights = weights, .taps = taps, .channels = in.channels, .positions = out.width};
+  const HorizontalStep step{.weights = weights, .taps = taps, .positions = out.width};
   for (int y = 0; y < out.height; y += kRowsPerStep) {
     const int n = std::min(kRowsPerStep, out.height - y);
     std::array<const std::uint8_t*, kRowsPerStep> from{};
@@ -164,17 +160,34 @@ void horizontal_pass_avx2(const Image& in, const Taps& taps, int first_row, Imag
       const std::size_t begin = static_cast<std::size_t>(first_row + y + r) * row_bytes;
       const auto slot = static_cast<std::size_t>(r);
       from[slot] = in.pixels.data() + begin;
-      to[slot] = out.pixels.data() + static_cast<std::size_t>(y + r) * static_cast<std::size_t>(out.width) * channels;
+      to[slot] = out.pixels.data() + static_cast<std::size_t>(y + r) * static_cast<std::size_t>(out.width) * kChannels;
       if (begin + readable <= in.pixels.size()) continue;
       if (copies.empty()) copies.resize(readable * kRowsPerStep);
       std::memcpy(copies.data() + slot * readable, from[slot], row_bytes);
       from[slot] = copies.data() + slot * readable;
     }
     if (n == kRowsPerStep) {
-      horizontal_rows<kRowsPerStep>(from, step, to);
+      horizontal_rows<kChannels, kRowsPerStep>(from, step, to);
     } else {
-      for (std::size_t r = 0; r < static_cast<std::size_t>(n); ++r) horizontal_rows<1>({from[r]}, step, {to[r]});
+      for (std::size_t r = 0; r < static_cast<std::size_t>(n); ++r) horizontal_rows<kChannels, 1>({from[r]}, step, {to[r]});
     }
+  }
+}
+
+}  // namespace
+
+bool has_avx2() { return __builtin_cpu_supports("avx2") != 0; }
+
+void horizontal_pass_avx2(const Image& in, const Taps& taps, int first_row, Image& out) {
+  switch (in.channels) {
+    case 1:
+      return horizontal<1>(in, taps, first_row, out);
+    case 2:
+      return horizontal<2>(in, taps, first_row, out);
+    case 3:
+      return horizontal<3>(in, taps, first_row, out);
+    default:
+      return horizontal<4>(in, taps, first_row, out);
   }
 }
 
