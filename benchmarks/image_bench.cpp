@@ -75,9 +75,9 @@ struct File {
 
 std::vector<File> make_files() {
   const auto large = photo(4000, 3000, Subject::kLandscape), small = photo(640, 480, Subject::kLandscape);
-  return {{"photo_12mp.jpg", 4000, 3000, clipdex::test::write_jpeg(large, 4000, 3000, {})},
-          {"progressive_12mp.jpg", 4000, 3000, clipdex::test::write_jpeg(large, 4000, 3000, {.progressive = true})},
-          {"photo_vga.jpg", 640, 480, clipdex::test::write_jpeg(small, 640, 480, {})},
+  return {{"photo_12mp.jpg", 4000, 3000, clipdex::tests::write_jpeg(large, 4000, 3000, {})},
+          {"progressive_12mp.jpg", 4000, 3000, clipdex::tests::write_jpeg(large, 4000, 3000, {.progressive = true})},
+          {"photo_vga.jpg", 640, 480, clipdex::tests::write_jpeg(small, 640, 480, {})},
           {"photo_vga.png", 640, 480, write_png(small, 640, 480)}};
 }
 
@@ -149,7 +149,7 @@ void compare_reduced(const fs::path& model) {
       {Subject::kLandscape, "landscape"}, {Subject::kFoliage, "foliage"}, {Subject::kPage, "page"}, {Subject::kPortrait, "portrait"}};
   for (const auto& [subject, name] : subjects) {
     for (const auto& [width, height] : {std::pair(4000, 3000), {1803, 2405}, {1000, 1011}}) {
-      const auto file = clipdex::test::write_jpeg(photo(width, height, subject), width, height, {});
+      const auto file = clipdex::tests::write_jpeg(photo(width, height, subject), width, height, {});
       std::vector<float> pixels, reduced_pixels;
       const double exact = fastest([&] { pixels = preprocess(decode_image(file), preprocessing); });
       const double quick = fastest([&] { reduced_pixels = preprocess(decode_image(file, {}, reduced), preprocessing); });

@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <vector>
 
-namespace clipdex::test {
+namespace clipdex::tests {
 
 struct JpegOptions {
   int quality = 90;
@@ -71,4 +71,4 @@ inline std::vector<jpeg_scan_info> many_scans(std::size_t count) {
   return scans;
 }
 
-}  // namespace clipdex::test
+}  // namespace clipdex::tests

@@ -23,9 +23,9 @@ using clipdex::encoder::Image;
 using clipdex::encoder::ImageError;
 using clipdex::encoder::ImageLimits;
 using clipdex::encoder::Preprocessing;
-using clipdex::test::JpegOptions;
-using clipdex::test::many_scans;
-using clipdex::test::write_jpeg;
+using clipdex::tests::JpegOptions;
+using clipdex::tests::many_scans;
+using clipdex::tests::write_jpeg;
 using Bytes = std::vector<std::uint8_t>;
 
 // Smooth, with some waves.
