@@ -1,6 +1,7 @@
 // A decoded picture.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -15,17 +16,22 @@ enum class ImageFormat { kJpeg, kPng };
 // Lower-case name as it stands in records and answers: "jpeg", "png".
 std::string_view image_format_name(ImageFormat format);
 
-// Leaves new elements as memory has them: a decoder writes every byte of a picture, and clearing 36 MB before that costs more than the
+// Memory for a picture's samples; large pictures get huge pages where the system has them: handing out 36 MB in pages of 4 KiB can take half
+// as long as decoding into them. Throws std::bad_alloc.
+void* allocate_pixels(std::size_t bytes);
+void free_pixels(void* pixels);
+
+// Leaves new elements as memory has them: a decoder writes every byte of a picture, and clearing them before that costs as much as the
 // resize that follows.
 template <typename T>
-struct UninitializedAllocator : std::allocator<T> {
-  template <typename U>
-  struct rebind {
-    using other = UninitializedAllocator<U>;
-  };
+struct UninitializedAllocator {
+  using value_type = T;
   UninitializedAllocator() = default;
   template <typename U>
   UninitializedAllocator(const UninitializedAllocator<U>&) noexcept {}
+  T* allocate(std::size_t n) { return static_cast<T*>(allocate_pixels(n * sizeof(T))); }
+  void deallocate(T* at, std::size_t) noexcept { free_pixels(at); }
+  bool operator==(const UninitializedAllocator&) const = default;
   template <typename U>
   void construct(U* at) noexcept {
     ::new (static_cast<void*>(at)) U;
