@@ -19,7 +19,7 @@ struct EmbedOptions {
   std::string model;
   // (kind of option, value), in the order of the command line.
   std::vector<std::pair<std::string, std::string>> inputs;
-  bool raw = false, json = false;
+  bool raw = false, exact_decode = false, json = false;
 };
 
 void print(const std::string& input, const char* kind, std::span<const float> embedding) {
@@ -66,13 +66,14 @@ int embed(const EmbedOptions& options) {
   if (options.inputs.empty()) throw std::invalid_argument("nothing to embed: name --text, --image, --token-ids or --pixels");
   const engine::ClipEncoder encoder(options.model.empty() ? default_model() : std::filesystem::path(options.model));
   const bool normalize = !options.raw;
+  const auto decoding = options.exact_decode ? engine::DecodeOptions{} : engine::reduced_decoding(encoder.preprocessing());
   for (const auto& [kind, value] : options.inputs) {
     if (kind == "--text") {
       print_all(value, "text", encoder.encode_texts(std::vector<std::string>{value}, normalize));
     } else if (kind == "--token-ids") {
       print_all(value, "text", encoder.encode_tokens(std::vector<std::vector<std::int32_t>>{parse_ids(value)}, normalize));
     } else if (kind == "--image") {
-      print_all(value, "image", encoder.encode_images(std::vector<engine::Image>{read_picture(value)}, normalize));
+      print_all(value, "image", encoder.encode_images(std::vector<engine::Image>{read_picture(value, decoding)}, normalize));
     } else {
       print_all(value, "image", embed_pixels(encoder, value, normalize));
     }
@@ -98,6 +99,7 @@ void add_embed_command(CLI::App& program, Action& action) {
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   }
   command->add_flag("--raw", options->raw, "Leave the vectors as the projection makes them, not of unit length");
+  command->add_flag("--exact-decode", options->exact_decode, kExactDecodeHelp);
   command->add_flag("--json", options->json, "JSON lines, which is what there is");
   command->footer(
       "Examples:\n  clipdex embed --text \"a red apple\" --image apple.jpg --json\n  clipdex embed --model ~/models/clip --raw --pixels "

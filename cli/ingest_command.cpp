@@ -185,6 +185,7 @@ void add_ingest_command(CLI::App& program, Action& action) {
   auto options = std::make_shared<IngestOptions>();
   command->add_option("paths", options->paths, "Files and folders")->required()->check(check_not_empty);
   add_target_options(*command, options->target);
+  add_exact_decode_option(*command, options->target);
   command
       ->add_option(
           "--id-from", options->id_from,

@@ -118,7 +118,7 @@ void add_model_command(CLI::App& program, Action& action) {
   tokenizing->add_option("texts", tokenized->texts, "Texts (behind -- if one begins with -)")->required();
   tokenizing->add_flag("--json", tokenized->json, "As JSON lines");
   tokenizing->footer("Example:\n  clipdex model tokenize models/emoji-clip --json -- \"a red apple\"");
-  const auto [preprocessing, preprocessed] = add("preprocess", "The pixel tensor of a picture, as the model gets it", preprocess);
+  const auto [preprocessing, preprocessed] = add("preprocess", "The pixel tensor of a picture, as the model gets it; decoding is always exact here", preprocess);
   preprocessing->add_option("image", preprocessed->image, "Picture")->required();
   preprocessing->add_option("--out", preprocessed->out, "Where to write it: float32 [1,3,H,W] as .npy")->required();
   preprocessing->footer("Example:\n  clipdex model preprocess models/emoji-clip apple.jpg --out apple.npy");

@@ -117,6 +117,7 @@ void add_search_command(CLI::App& program, Action& action) {
   command->add_option("--vector", options->vector, "A file with an embedding: .npy, a JSON array, or a line of \"clipdex embed\"")
       ->check(check_not_empty);
   add_target_options(*command, options->target);
+  add_exact_decode_option(*command, options->target);
   command->add_option("-n,--limit", options->request.limit, "Number of hits")
       ->check(CLI::Range(std::size_t{1}, engine::kSearchLimitMax))
       ->capture_default_str();

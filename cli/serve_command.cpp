@@ -10,6 +10,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/model_location.h"
+#include "cli/picture.h"
 #include "cli/stop_signal.h"
 #include "engine/engine.h"
 #include "http/server.h"
@@ -22,6 +23,7 @@ struct ServeOptions {
   http::ServerOptions server;
   engine::ImageLimits limits;
   int encoder_threads = 0;
+  bool exact_decode = false;
   int idle_seconds = 30, silence_seconds = 10;
 };
 
@@ -74,7 +76,8 @@ int serve(ServeOptions options) {
   engine::Engine engine({.data_directory = options.data,
                          .model = options.model.empty() ? default_model() : std::filesystem::path(options.model),
                          .limits = options.limits,
-                         .encoder = {.threads = options.encoder_threads}});
+                         .encoder = {.threads = options.encoder_threads},
+                         .exact_decode = options.exact_decode});
   introduce(engine, options, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   say("open " + server.url() + " in a browser; Ctrl-C ends");
   {
@@ -127,6 +130,7 @@ void add_serve_command(CLI::App& program, Action& action) {
       ->capture_default_str();
   command->add_option("--encoder-threads", options->encoder_threads, "Threads of the encoder (default: one a core)")
       ->check(CLI::Range(1, 1024));
+  command->add_flag("--exact-decode", options->exact_decode, kExactDecodeHelp);
   command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error or off; a request is one line at info")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
       ->capture_default_str();

@@ -6,6 +6,7 @@
 
 #include "cli/arguments.h"
 #include "cli/model_location.h"
+#include "cli/picture.h"
 #include "engine/engine.h"
 #include "http/client.h"
 
@@ -129,6 +130,10 @@ void add_target_options(CLI::App& command, TargetOptions& options, bool with_col
   if (with_collection) command.add_option("-c,--collection", options.collection, "Collection")->check(check_text)->capture_default_str();
 }
 
+void add_exact_decode_option(CLI::App& command, TargetOptions& options) {
+  command.add_flag("--exact-decode", options.exact_decode, std::string("With --data: ") + kExactDecodeHelp);
+}
+
 std::unique_ptr<Target> open_target(const TargetOptions& options, DataDirectory data_directory) {
   std::string server = options.server, data = options.data;
   if (!server.empty() && !data.empty()) throw std::invalid_argument("--server and --data exclude each other: name one of them");
@@ -147,9 +152,12 @@ std::unique_ptr<Target> open_target(const TargetOptions& options, DataDirectory 
                                ": name another one with --data; \"clipdex ingest\" and \"clipdex serve\" make it");
     }
     return std::make_unique<LocalTarget>(engine::EngineOptions{
-        .data_directory = data, .model = options.model.empty() ? default_model() : std::filesystem::path(options.model)});
+        .data_directory = data,
+        .model = options.model.empty() ? default_model() : std::filesystem::path(options.model),
+        .exact_decode = options.exact_decode});
   }
   if (!options.model.empty()) throw std::invalid_argument("--model goes with --data: a server has its model already");
+  if (options.exact_decode) throw std::invalid_argument("--exact-decode goes with --data: a server has its own (serve --exact-decode)");
   return std::make_unique<ServerTarget>(server.empty() ? kDefaultServer : server);
 }
 

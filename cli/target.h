@@ -20,10 +20,14 @@ namespace clipdex::cli {
 
 struct TargetOptions {
   std::string server, data, model, collection = "images";
+  bool exact_decode = false;
 };
 
 // --server, --data, --model, and --collection unless the command names collections itself.
 void add_target_options(CLI::App& command, TargetOptions& options, bool with_collection = true);
+
+// --exact-decode, for commands that take pictures.
+void add_exact_decode_option(CLI::App& command, TargetOptions& options);
 
 // One thread at a time.
 class Target {

@@ -12,6 +12,7 @@ find_package(Catch2 3 REQUIRED)
 include(Catch)
 
 pkg_check_modules(spng REQUIRED IMPORTED_TARGET spng)
+pkg_check_modules(jpeg REQUIRED IMPORTED_TARGET libjpeg)
 pkg_check_modules(turbojpeg REQUIRED IMPORTED_TARGET libturbojpeg)
 pkg_check_modules(webp REQUIRED IMPORTED_TARGET libwebp)
 pkg_check_modules(tiff REQUIRED IMPORTED_TARGET libtiff-4)

@@ -169,6 +169,7 @@ ClipEncoder::ClipEncoder(const std::filesystem::path& model, const EncoderOption
 
 ClipEncoder::~ClipEncoder() = default;
 
+CoreBudget& ClipEncoder::cores() const { return impl_->thread.cores(); }
 const ModelInfo& ClipEncoder::info() const { return impl_->info; }
 const ClipConfig& ClipEncoder::config() const { return impl_->directory.config; }
 const Preprocessing& ClipEncoder::preprocessing() const { return impl_->directory.preprocessing; }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "encoder/clip_config.h"
+#include "encoder/core_budget.h"
 #include "encoder/image.h"
 #include "encoder/preprocessing.h"
 #include "encoder/tokenizer.h"
@@ -52,6 +53,9 @@ class ClipEncoder {
   ~ClipEncoder();
   ClipEncoder(const ClipEncoder&) = delete;
   ClipEncoder& operator=(const ClipEncoder&) = delete;
+
+  // Whoever computes beside the encoder takes cores from here.
+  CoreBudget& cores() const;
 
   const ModelInfo& info() const;
   const ClipConfig& config() const;

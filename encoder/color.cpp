@@ -18,7 +18,7 @@ Image to_rgb(Image image) {
   if (image.channels == 3) return image;
   const auto channels = static_cast<std::size_t>(image.channels);
   const bool gray = channels <= 2;
-  std::vector<std::uint8_t> rgb(image.pixels.size() / channels * 3);
+  Pixels rgb(image.pixels.size() / channels * 3);
   for (std::size_t i = 0, j = 0; i < image.pixels.size(); i += channels, j += 3) {
     for (std::size_t c = 0; c < 3; ++c) rgb[j + c] = image.pixels[i + (gray ? 0 : c)];
   }

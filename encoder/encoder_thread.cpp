@@ -1,20 +1,8 @@
 #include "encoder/encoder_thread.h"
 
 #include <ATen/Parallel.h>
-#include <sched.h>
-
-#include <algorithm>
 
 namespace clipdex::encoder {
-namespace {
-
-int usable_cores() {
-  cpu_set_t set;
-  if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
-}  // namespace
 
 EncoderThread::EncoderThread(int threads) : thread_([this, threads] { work(threads); }) {}
 
@@ -36,7 +24,8 @@ void EncoderThread::post(std::function<void()> task) {
 }
 
 void EncoderThread::work(int threads) {
-  at::set_num_threads(threads > 0 ? threads : usable_cores());
+  const int team_threads = threads > 0 ? threads : cores_.cores();
+  at::set_num_threads(team_threads);
   while (true) {
     std::function<void()> task;
     {
@@ -46,6 +35,7 @@ void EncoderThread::work(int threads) {
       task = std::move(tasks_.front());
       tasks_.pop_front();
     }
+    const CoreBudget::Team team(cores_, team_threads);
     task();
   }
 }

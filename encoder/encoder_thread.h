@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "encoder/core_budget.h"
+
 namespace clipdex::encoder {
 
 // OpenMP keeps a team of threads for every thread that ever opens a parallel region, so a server whose workers each called LibTorch would
@@ -21,6 +23,9 @@ class EncoderThread {
   ~EncoderThread();
   EncoderThread(const EncoderThread&) = delete;
   EncoderThread& operator=(const EncoderThread&) = delete;
+
+  // Out of which every task takes its team's cores while it runs.
+  CoreBudget& cores() { return cores_; }
 
   // Runs the task there and returns its result, or throws what it threw. Not to be called from a task.
   template <typename Task>
@@ -35,6 +40,7 @@ class EncoderThread {
   void post(std::function<void()> task);
   void work(int threads);
 
+  CoreBudget cores_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::function<void()>> tasks_;

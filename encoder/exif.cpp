@@ -1,5 +1,6 @@
 #include "encoder/exif.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <utility>
@@ -21,6 +22,60 @@ struct TiffReader {
     return value;
   }
 };
+
+struct Turn {
+  explicit Turn(int orientation)
+      : transposed(orientation >= 5),
+        flip_x(orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8),
+        flip_y(orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) {}
+  bool transposed;
+  // Of the stored picture: does its x (y) axis run backwards in the upright one?
+  bool flip_x, flip_y;
+};
+
+Rectangle turned(const Rectangle& extent, int width, int height, const Turn& turn) {
+  Rectangle upright = extent;
+  if (turn.flip_x) upright.left = width - extent.left - extent.width;
+  if (turn.flip_y) upright.top = height - extent.top - extent.height;
+  if (turn.transposed) upright = {.left = upright.top, .top = upright.left, .width = upright.height, .height = upright.width};
+  return upright;
+}
+
+template <int kChannels>
+Image turned(const Image& image, const Turn& turn) {
+  Image upright{.width = image.width,
+                .height = image.height,
+                .channels = kChannels,
+                .indexed = image.indexed,
+                .format = image.format,
+                .pixels = Pixels(image.pixels.size()),
+                .full_width = image.full_width,
+                .full_height = image.full_height,
+                .extent = turned(image.extent, image.width, image.height, turn)};
+  if (turn.transposed) {
+    std::swap(upright.width, upright.height);
+    std::swap(upright.full_width, upright.full_height);
+  }
+  const std::ptrdiff_t row = std::ptrdiff_t{image.width} * kChannels;
+  // Steps in the stored picture for one step along x and y of the upright one.
+  std::ptrdiff_t step_x = turn.flip_x ? -kChannels : kChannels;
+  std::ptrdiff_t step_y = turn.flip_y ? -row : row;
+  const std::uint8_t* origin = image.pixels.data() + (turn.flip_x ? row - kChannels : 0) + (turn.flip_y ? row * (image.height - 1) : 0);
+  if (turn.transposed) std::swap(step_x, step_y);
+  // By tiles: of a transposed picture, a row is read from as many cache lines as it has pixels, and the next row wants them again.
+  constexpr int kTile = 32;
+  for (int tile_y = 0; tile_y < upright.height; tile_y += kTile) {
+    for (int tile_x = 0; tile_x < upright.width; tile_x += kTile) {
+      const int columns = std::min(kTile, upright.width - tile_x);
+      for (int y = tile_y; y < std::min(tile_y + kTile, upright.height); ++y) {
+        const std::uint8_t* from = origin + y * step_y + tile_x * step_x;
+        std::uint8_t* to = upright.pixels.data() + (std::ptrdiff_t{y} * upright.width + tile_x) * kChannels;
+        for (int x = 0; x < columns; ++x, from += step_x, to += kChannels) std::memcpy(to, from, kChannels);
+      }
+    }
+  }
+  return upright;
+}
 
 }  // namespace
 
@@ -71,27 +126,17 @@ int jpeg_orientation(std::span<const std::uint8_t> file) {
 
 Image apply_orientation(Image image, int orientation) {
   if (orientation <= kUpright || orientation > 8) return image;
-  const bool transposed = orientation >= 5;
-  // Of the stored picture: does its x (y) axis run backwards in the upright one?
-  const bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-  const bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-  Image upright = image;
-  if (transposed) std::swap(upright.width, upright.height);
-  const auto channels = static_cast<std::size_t>(image.channels);
-  for (int y = 0; y < upright.height; ++y) {
-    for (int x = 0; x < upright.width; ++x) {
-      int from_x = transposed ? y : x;
-      int from_y = transposed ? x : y;
-      if (flip_x) from_x = image.width - 1 - from_x;
-      if (flip_y) from_y = image.height - 1 - from_y;
-      const std::size_t from =
-          (static_cast<std::size_t>(from_y) * static_cast<std::size_t>(image.width) + static_cast<std::size_t>(from_x)) * channels;
-      const std::size_t to =
-          (static_cast<std::size_t>(y) * static_cast<std::size_t>(upright.width) + static_cast<std::size_t>(x)) * channels;
-      for (std::size_t c = 0; c < channels; ++c) upright.pixels[to + c] = image.pixels[from + c];
-    }
+  const Turn turn(orientation);
+  switch (image.channels) {
+    case 1:
+      return turned<1>(image, turn);
+    case 2:
+      return turned<2>(image, turn);
+    case 3:
+      return turned<3>(image, turn);
+    default:
+      return turned<4>(image, turn);
   }
-  return upright;
 }
 
 }  // namespace clipdex::encoder

@@ -15,10 +15,10 @@
 namespace clipdex::encoder {
 namespace {
 
-Image decode_as(ImageFormat format, std::span<const std::uint8_t> bytes, const ImageLimits& limits) {
+Image decode_as(ImageFormat format, std::span<const std::uint8_t> bytes, const ImageLimits& limits, const DecodeOptions& options) {
   switch (format) {
     case ImageFormat::kJpeg:
-      return decode_jpeg(bytes, limits);
+      return decode_jpeg(bytes, limits, options);
     case ImageFormat::kPng:
       return decode_png(bytes, limits);
     case ImageFormat::kWebp:
@@ -38,7 +38,7 @@ Image decode_as(ImageFormat format, std::span<const std::uint8_t> bytes, const I
 
 }  // namespace
 
-Image decode_image(std::span<const std::uint8_t> bytes, const ImageLimits& limits) {
+Image decode_image(std::span<const std::uint8_t> bytes, const ImageLimits& limits, const DecodeOptions& options) {
   if (bytes.empty()) throw ImageError(ImageError::Reason::kUnsupported, "the file is empty");
   if (bytes.size() > limits.bytes_max) {
     throw ImageError(ImageError::Reason::kTooLarge,
@@ -50,7 +50,7 @@ Image decode_image(std::span<const std::uint8_t> bytes, const ImageLimits& limit
                      "not a JPEG, PNG, WebP, GIF, HEIC, AVIF, TIFF or BMP file: " + describe_unread(bytes));
   }
   try {
-    return decode_as(*format, bytes, limits);
+    return decode_as(*format, bytes, limits, options);
   } catch (const std::bad_alloc&) {
     throw ImageError(ImageError::Reason::kTooLarge, "there is not enough memory to decode the picture");
   }

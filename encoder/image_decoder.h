@@ -17,6 +17,14 @@ struct ImageLimits {
   int side_max = 32'768;
 };
 
+// Where a whole picture is much more than is needed, decoding less of it saves most of the time. Only JPEG does so: its blocks are
+// transformed to 4 x 4, 2 x 2 or 1 pixels instead of 8 x 8. With zeros: exact, every pixel.
+struct DecodeOptions {
+  // The reduced picture has at least these sides; a picture that has less is decoded whole.
+  int shorter_side_min = 0;
+  int longer_side_min = 0;
+};
+
 // Why a picture was refused. `what()` is a sentence for the person who sent it.
 class ImageError : public std::runtime_error {
  public:
@@ -34,6 +42,6 @@ class ImageError : public std::runtime_error {
 // person sees the picture; ICC profiles are ignored, as the reference does.
 // JPEG as Pillow decodes it: libjpeg-turbo's accurate DCT and fancy upsampling; CMYK and Adobe YCCK become RGB with Pillow's arithmetic.
 // Any thread may call it. Throws ImageError.
-Image decode_image(std::span<const std::uint8_t> bytes, const ImageLimits& limits = {});
+Image decode_image(std::span<const std::uint8_t> bytes, const ImageLimits& limits = {}, const DecodeOptions& options = {});
 
 }  // namespace clipdex::encoder

@@ -1,87 +1,176 @@
 #include "encoder/jpeg.h"
 
-#include <turbojpeg.h>
-
 #include <algorithm>
-#include <memory>
-#include <stdexcept>
+#include <array>
+#include <csetjmp>
+#include <cstddef>
+#include <cstdio>
+// libjpeg's header needs size_t and FILE.
+#include <jerror.h>
+#include <jpeglib.h>
+
 #include <string>
-#include <string_view>
-#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "encoder/exif.h"
 #include "encoder/image_limits.h"
+#include "encoder/jpeg_scans.h"
 
 namespace clipdex::encoder {
 namespace {
 
-struct Destroy {
-  void operator()(void* handle) const { ::tjDestroy(handle); }
-};
-using Handle = std::unique_ptr<std::remove_pointer_t<tjhandle>, Destroy>;
+// A file of several scans is kept as coefficients, two bytes a sample, until all are read. They may take as much memory as the largest
+// permitted picture.
+constexpr std::uint64_t kCoefficientBytesLeast = std::uint64_t{16} << 20;
+// Progressive files in the wild make about six passes over each component; some hundred scans of a huge picture take minutes.
+constexpr int kScansMax = 500;
+constexpr std::uint64_t kPassesMax = 20;
+constexpr std::uint64_t kBlocksLeast = std::uint64_t{1} << 20;  // of a small picture, whose passes cost nothing
 
-[[noreturn]] void corrupt(const std::string& message) {
-  throw ImageError(ImageError::Reason::kCorrupt, "the JPEG file is damaged: " + message);
+// libjpeg reports errors by a callback that must not return, so longjmp leaves it.
+struct Session {
+  jpeg_decompress_struct info;
+  jpeg_error_mgr errors;
+  jpeg_progress_mgr progress;
+  std::jmp_buf escape;
+  int code;  // of the message, see jerror.h
+  std::array<char, JMSG_LENGTH_MAX> message;
+  std::uint64_t blocks_left;
+  bool too_much_work;
+  ~Session() { ::jpeg_destroy_decompress(&info); }
+};
+
+Session& session_of(j_common_ptr info) { return *static_cast<Session*>(info->client_data); }
+
+[[noreturn]] void give_up(j_common_ptr info) {
+  Session& session = session_of(info);
+  session.code = session.errors.msg_code;
+  session.errors.format_message(info, session.message.data());
+  std::longjmp(session.escape, 1);
 }
 
-// Cameras leave stray bytes between segments, odd revisions and odd Adobe markers; every decoder reads such files.
-bool is_harmless(std::string_view message) {
-  for (const auto* known : {"extraneous bytes", "Adobe", "JFIF revision"}) {
-    if (message.find(known) != std::string_view::npos) return true;
+// Cameras leave stray bytes between segments, odd revisions and odd Adobe markers; every decoder reads such files. Every other warning is
+// of damage that libjpeg would paint over.
+void take_message(j_common_ptr info, int level) {
+  if (level >= 0) return;
+  const int code = info->err->msg_code;
+  if (code == JWRN_EXTRANEOUS_DATA || code == JWRN_ADOBE_XFORM || code == JWRN_JFIF_MAJOR) return;
+  give_up(info);
+}
+
+// Called once a row of blocks while scans are read, whatever the markers promised.
+void count_work(j_common_ptr common) {
+  const auto* info = reinterpret_cast<const jpeg_decompress_struct*>(common);
+  Session& session = session_of(common);
+  std::uint64_t blocks = 0;
+  for (int i = 0; i < info->comps_in_scan; ++i) {
+    const auto* component = info->cur_comp_info[i];
+    blocks += std::uint64_t{component->width_in_blocks} * static_cast<std::uint64_t>(component->v_samp_factor);
   }
-  return false;
+  if (blocks <= session.blocks_left) {
+    session.blocks_left -= blocks;
+    return;
+  }
+  session.too_much_work = true;
+  give_up(common);
 }
 
-struct Header {
-  int width = 0, height = 0;
-  int colorspace = 0;
-};
-
-Header read_header(tjhandle handle, std::span<const std::uint8_t> bytes) {
-  Header header;
-  int subsampling = 0;
-  if (::tjDecompressHeader3(handle, bytes.data(), bytes.size(), &header.width, &header.height, &subsampling, &header.colorspace) == 0)
-    return header;
-  const std::string message = ::tjGetErrorStr2(handle);
-  // TurboJPEG has no name for some subsamplings (as of CMYK), and says so after it has read the header; decoding does not need the name.
-  const bool is_read = header.width > 0 && (is_harmless(message) || message.find("subsampling type") != std::string::npos);
-  if (!is_read) corrupt(message);
-  return header;
+[[noreturn]] void too_many_scans(int scans) {
+  throw ImageError(ImageError::Reason::kTooLarge, "the JPEG file goes over its picture in " + std::to_string(scans) +
+                                                      " scans, far more than a picture needs: save it again as an ordinary JPEG");
 }
 
-// Whether the file goes on to its end-of-image marker, stray bytes between segments aside.
-bool reaches_end_of_image(std::span<const std::uint8_t> file) {
-  constexpr std::uint8_t kTemporary = 0x01, kRestartFirst = 0xD0, kStartOfImage = 0xD8, kEndOfImage = 0xD9;
-  for (std::size_t at = 0; at + 1 < file.size();) {
-    const std::uint8_t marker = file[at + 1];
-    const bool is_marker = file[at] == 0xFF && marker != 0 && marker != 0xFF;
-    const bool is_bare = marker == kTemporary || (marker >= kRestartFirst && marker <= kStartOfImage);
-    if (is_marker && marker == kEndOfImage) return true;
-    if (!is_marker || is_bare) {  // within a scan, or before the next segment
-      at += is_marker ? 2 : 1;
-      continue;
+class Decompressor {
+ public:
+  explicit Decompressor(std::span<const std::uint8_t> file) {
+    session_.info.err = ::jpeg_std_error(&session_.errors);
+    session_.errors.error_exit = give_up;
+    session_.errors.emit_message = take_message;
+    session_.info.client_data = &session_;  // jpeg_create_decompress() keeps these two
+    run([file](jpeg_decompress_struct& info) {
+      jpeg_create_decompress(&info);
+      ::jpeg_mem_src(&info, file.data(), file.size());
+      ::jpeg_read_header(&info, /*require_image=*/TRUE);
+    });
+  }
+  Decompressor(const Decompressor&) = delete;
+  Decompressor& operator=(const Decompressor&) = delete;
+
+  jpeg_decompress_struct& info() { return session_.info; }
+
+  void limit_work(std::uint64_t blocks) {
+    session_.blocks_left = blocks;
+    session_.progress.progress_monitor = count_work;
+    session_.info.progress = &session_.progress;
+  }
+
+  // `step` calls libjpeg and owns nothing that a destructor would have to free: an error leaves it by longjmp. Throws ImageError then.
+  template <typename Step>
+  void run(const Step& step) {
+    if (setjmp(session_.escape) == 0) {  // NOLINT(cert-err52-cpp): libjpeg's errors cannot leave it otherwise
+      step(session_.info);
+      return;
     }
-    if (at + 4 > file.size()) return false;
-    at += 2 + (static_cast<std::size_t>(file[at + 2]) << 8 | file[at + 3]);
+    fail();
   }
-  return false;
+
+ private:
+  [[noreturn]] void fail() {
+    if (session_.too_much_work) too_many_scans(session_.info.input_scan_number);
+    switch (session_.code) {
+      case JERR_OUT_OF_MEMORY:
+        throw std::bad_alloc();
+      case JERR_BAD_PRECISION:
+      case JERR_SOF_UNSUPPORTED:
+      case JERR_ARITH_NOTIMPL:
+      case JERR_CONVERSION_NOTIMPL:
+      case JERR_COMPONENT_COUNT:
+        throw ImageError(ImageError::Reason::kUnsupported,
+                         std::string("this kind of JPEG file is not read: ") + session_.message.data() + ": save it as an ordinary JPEG");
+      default:
+        throw ImageError(ImageError::Reason::kCorrupt, std::string("the JPEG file is damaged: ") + session_.message.data());
+    }
+  }
+
+  Session session_{};
+};
+
+// Before any memory is taken for what several scans need.
+void check_scans(Decompressor& decompressor, std::span<const std::uint8_t> file, const ImageLimits& limits) {
+  auto& info = decompressor.info();
+  if (::jpeg_has_multiple_scans(&info) == 0) return;
+  std::vector<JpegComponent> components;
+  std::uint64_t blocks = 0;
+  for (int i = 0; i < info.num_components; ++i) {
+    const auto& component = info.comp_info[i];
+    const std::uint64_t of_this = std::uint64_t{component.width_in_blocks} * component.height_in_blocks;
+    components.push_back({component.component_id, of_this});
+    blocks += of_this;
+  }
+  constexpr std::uint64_t kBytesOfBlock = 2 * 64;
+  const std::uint64_t bytes_max = std::max(3 * limits.pixels_max, kCoefficientBytesLeast);
+  if (blocks * kBytesOfBlock > bytes_max) {
+    throw ImageError(ImageError::Reason::kTooLarge, "the JPEG file is progressive, which takes " +
+                                                        std::to_string((blocks * kBytesOfBlock) >> 20) + " MiB at its size, and " +
+                                                        std::to_string(bytes_max >> 20) + " MiB are the limit: scale it down");
+  }
+  const std::uint64_t visits_max = std::max(kPassesMax * blocks, kBlocksLeast);
+  const auto scans = count_scans(file, components);
+  if (scans.count > kScansMax || scans.blocks > visits_max) too_many_scans(scans.count);
+  // A row of blocks is counted whole where an odd number of them ends a picture.
+  decompressor.limit_work(2 * visits_max);
 }
 
-void decode_pixels(tjhandle handle, std::span<const std::uint8_t> bytes, int pixel_format, Image& image) {
-  // Returns what TurboJPEG had to say, nothing if all was well.
-  const auto attempt = [&](int flags) -> std::string {
-    const int result = ::tjDecompress2(handle, bytes.data(), bytes.size(), image.pixels.data(), image.width, /*pitch=*/0, image.height,
-                                       pixel_format, TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS | flags);
-    return result == 0 ? "" : ::tjGetErrorStr2(handle);
-  };
-  const std::string first = attempt(TJFLAG_STOPONWARNING);
-  if (first.empty()) return;
-  if (!is_harmless(first)) corrupt(first);
-  // Of a whole run, libjpeg reports an error or else the first warning. A premature end that follows a harmless warning stays unsaid, and
-  // is looked for here.
-  const std::string last = attempt(0);
-  if (!last.empty() && last != first) corrupt(last);
-  if (!reaches_end_of_image(bytes)) corrupt("it ends too early");
+// 1, 2, 4 or 8: by what the sides can be divided.
+int reduction_for(int width, int height, const DecodeOptions& options) {
+  if (options.shorter_side_min <= 0 && options.longer_side_min <= 0) return 1;
+  for (const int reduction : {8, 4, 2}) {
+    const auto reduced = [reduction](int side) { return (side + reduction - 1) / reduction; };
+    if (reduced(std::min(width, height)) >= options.shorter_side_min && reduced(std::max(width, height)) >= options.longer_side_min)
+      return reduction;
+  }
+  return 1;
 }
 
 std::uint8_t multiply_div_255(int a, int b) {  // Pillow's MULDIV255
@@ -89,53 +178,63 @@ std::uint8_t multiply_div_255(int a, int b) {  // Pillow's MULDIV255
   return static_cast<std::uint8_t>(((t >> 8) + t) >> 8);
 }
 
-// Pillow's cmyk2rgb. Pillow takes every CMYK file as Adobe's, marker or not: a sample is 255 - ink.
+// Pillow's cmyk2rgb, in place. Pillow takes every CMYK file as Adobe's, marker or not: a sample is 255 - ink.
 void cmyk_to_rgb(Image& image) {
-  std::vector<std::uint8_t> rgb(image.pixels.size() / 4 * 3);
-  for (std::size_t i = 0, j = 0; i < image.pixels.size(); i += 4, j += 3) {
-    const int nk = image.pixels[i + 3];
-    for (std::size_t c = 0; c < 3; ++c) {
-      const int ink = 255 - image.pixels[i + c];
-      rgb[j + c] = static_cast<std::uint8_t>(std::max(0, nk - multiply_div_255(ink, nk)));
-    }
+  const std::size_t pixels = image.pixels.size() / 4;
+  std::uint8_t* to = image.pixels.data();
+  const std::uint8_t* from = to;
+  for (std::size_t i = 0; i < pixels; ++i, from += 4, to += 3) {
+    const int nk = from[3];
+    for (std::size_t c = 0; c < 3; ++c)
+      to[c] = static_cast<std::uint8_t>(std::max(0, nk - multiply_div_255(255 - from[c], nk)));
   }
-  image.pixels = std::move(rgb);
+  image.pixels.resize(pixels * 3);
   image.channels = 3;
 }
 
 }  // namespace
 
-Image decode_jpeg(std::span<const std::uint8_t> bytes, const ImageLimits& limits) {
-  const Handle handle(::tjInitDecompress());
-  if (!handle) throw std::runtime_error("libjpeg-turbo cannot be initialised");
-  const auto [width, height, colorspace] = read_header(handle.get(), bytes);
+Image decode_jpeg(std::span<const std::uint8_t> bytes, const ImageLimits& limits, const DecodeOptions& options) {
+  Decompressor decompressor(bytes);
+  auto& info = decompressor.info();
+  const int width = static_cast<int>(info.image_width), height = static_cast<int>(info.image_height);
   check_size(width, height, limits);
-  const bool gray = colorspace == TJCS_GRAY;
-  const bool cmyk = colorspace == TJCS_CMYK || colorspace == TJCS_YCCK;
-  Image image{.width = width,
-              .height = height,
-              .channels = gray   ? 1
-                          : cmyk ? 4
-                                 : 3,
+  check_scans(decompressor, bytes, limits);
+  const int reduction = reduction_for(width, height, options);
+  const bool gray = info.jpeg_color_space == JCS_GRAYSCALE;
+  const bool cmyk = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
+  info.out_color_space = gray ? JCS_GRAYSCALE : cmyk ? JCS_CMYK : JCS_RGB;
+  info.dct_method = JDCT_ISLOW;
+  info.scale_num = 1;
+  info.scale_denom = static_cast<unsigned>(reduction);
+  decompressor.run([](jpeg_decompress_struct& of) { ::jpeg_calc_output_dimensions(&of); });
+  Image image{.width = static_cast<int>(info.output_width),
+              .height = static_cast<int>(info.output_height),
+              .channels = info.out_color_components,
               .indexed = false,
               .format = ImageFormat::kJpeg,
               .pixels = {}};
-  image.pixels.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * static_cast<std::size_t>(image.channels));
-  decode_pixels(handle.get(), bytes, gray ? TJPF_GRAY : cmyk ? TJPF_CMYK : TJPF_RGB, image);
+  const std::size_t stride = static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.channels);
+  image.pixels.resize(stride * static_cast<std::size_t>(image.height));
+  decompressor.run([pixels = image.pixels.data(), stride](jpeg_decompress_struct& of) {
+    ::jpeg_start_decompress(&of);
+    of.progress = nullptr;  // all scans are read
+    while (of.output_scanline < of.output_height) {
+      constexpr unsigned kRows = 16;
+      std::array<JSAMPROW, kRows> rows;
+      const unsigned count = std::min(kRows, of.output_height - of.output_scanline);
+      for (unsigned i = 0; i < count; ++i) rows[i] = pixels + (of.output_scanline + i) * stride;
+      ::jpeg_read_scanlines(&of, rows.data(), count);
+    }
+    ::jpeg_finish_decompress(&of);
+  });
   if (cmyk) cmyk_to_rgb(image);
+  if (reduction > 1) {
+    image.full_width = width;
+    image.full_height = height;
+    image.extent = {.left = 0, .top = 0, .width = static_cast<double>(width) / reduction, .height = static_cast<double>(height) / reduction};
+  }
   return apply_orientation(std::move(image), jpeg_orientation(bytes));
-}
-
-std::string encode_jpeg(const Image& rgb, int quality) {
-  const Handle handle(::tjInitCompress());
-  unsigned char* data = nullptr;
-  unsigned long size = 0;
-  const int result = handle ? ::tjCompress2(handle.get(), rgb.pixels.data(), rgb.width, /*pitch=*/0, rgb.height, TJPF_RGB, &data, &size,
-                                            TJSAMP_420, quality, /*flags=*/0)
-                            : -1;
-  const std::unique_ptr<unsigned char, void (*)(unsigned char*)> owner(data, ::tjFree);
-  if (result != 0) throw std::runtime_error("a thumbnail cannot be encoded as JPEG");
-  return {reinterpret_cast<const char*>(data), size};
 }
 
 }  // namespace clipdex::encoder

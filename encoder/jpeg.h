@@ -1,4 +1,4 @@
-// JPEG through libjpeg-turbo's TurboJPEG interface. Private to encoder/.
+// JPEG through libjpeg-turbo. Private to encoder/.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace clipdex::encoder {
 
-Image decode_jpeg(std::span<const std::uint8_t> bytes, const ImageLimits& limits);
+Image decode_jpeg(std::span<const std::uint8_t> bytes, const ImageLimits& limits, const DecodeOptions& options = {});
 
 // rgb: [height, width, 3]. Returns the file's bytes.
 std::string encode_jpeg(const Image& rgb, int quality);

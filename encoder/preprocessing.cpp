@@ -115,8 +115,9 @@ int round_half_to_even(double value) { return static_cast<int>(std::nearbyint(va
 
 // Both sides after the resize, before crop or padding.
 std::pair<int, int> resized(const Image& image, const Preprocessing& p) {
-  const double w = image.width;
-  const double h = image.height;
+  const int width = whole_width(image), height = whole_height(image);
+  const double w = width;
+  const double h = height;
   switch (p.resize_mode) {
     case ResizeMode::kSquash:
       return {p.width, p.height};
@@ -127,8 +128,8 @@ std::pair<int, int> resized(const Image& image, const Preprocessing& p) {
     case ResizeMode::kShortest: {
       // In whole numbers, as the references do: int(size * long / short).
       const std::int64_t size = p.resize_to;
-      if (image.width <= image.height) return {p.resize_to, static_cast<int>(size * image.height / image.width)};
-      return {static_cast<int>(size * image.width / image.height), p.resize_to};
+      if (width <= height) return {p.resize_to, static_cast<int>(size * height / width)};
+      return {static_cast<int>(size * width / height), p.resize_to};
     }
   }
   throw std::logic_error("unhandled resize mode");
@@ -233,6 +234,18 @@ Preprocessing read_open_clip_preprocessing(const std::filesystem::path& path, in
   return p;
 }
 
+DecodeOptions reduced_decoding(const Preprocessing& p) {
+  switch (p.resize_mode) {
+    case ResizeMode::kShortest:
+      return {.shorter_side_min = kReductionMargin * p.resize_to};
+    case ResizeMode::kLongest:
+      return {.longer_side_min = kReductionMargin * std::max(p.width, p.height)};
+    case ResizeMode::kSquash:
+      break;
+  }
+  return {.shorter_side_min = kReductionMargin * std::max(p.width, p.height)};
+}
+
 std::string describe(const Preprocessing& p) {
   const json parts = {
       p.width, p.height, p.resize_to, static_cast<int>(p.resize_mode), static_cast<int>(p.interpolation), static_cast<int>(p.convention),
@@ -242,9 +255,12 @@ std::string describe(const Preprocessing& p) {
 
 Image resize_and_crop(const Image& image, const Preprocessing& p) {
   const bool rgb_first = p.convention == PreprocessingConvention::kHuggingFace;
-  Image source = rgb_first ? to_rgb(image) : image;
-  // A palette's pixels are colours once they are RGB, and then they are filtered like any others.
-  if (rgb_first) source.indexed = false;
+  Image converted;
+  if (rgb_first && (image.channels != 3 || image.indexed)) {
+    converted = to_rgb(image);
+    converted.indexed = false;  // a palette's pixels are colours once they are RGB, and then they are filtered like any others
+  }
+  const Image& source = converted.pixels.empty() ? image : converted;
   const auto [width, height] = resized(source, p);
   const int left = crop_offset(width, p.width, p.convention);
   const int top = crop_offset(height, p.height, p.convention);
@@ -259,12 +275,15 @@ Image resize_and_crop(const Image& image, const Preprocessing& p) {
 void preprocess_into(const Image& image, const Preprocessing& p, float* pixels) {
   const Image rgb = resize_and_crop(image, p);
   const std::size_t plane = static_cast<std::size_t>(p.width) * static_cast<std::size_t>(p.height);
+  std::array<std::array<float, 256>, 3> tables;
   for (std::size_t c = 0; c < 3; ++c) {
-    std::array<float, 256> table;
-    for (std::size_t value = 0; value < table.size(); ++value) table[value] = (static_cast<float>(value) / 255.0F - p.mean[c]) / p.std[c];
-    float* to = pixels + c * plane;
-    const std::uint8_t* from = rgb.pixels.data() + c;
-    for (std::size_t i = 0; i < plane; ++i) to[i] = table[from[3 * i]];
+    for (std::size_t value = 0; value < 256; ++value) tables[c][value] = (static_cast<float>(value) / 255.0F - p.mean[c]) / p.std[c];
+  }
+  const std::uint8_t* from = rgb.pixels.data();
+  for (std::size_t i = 0; i < plane; ++i, from += 3) {
+    pixels[i] = tables[0][from[0]];
+    pixels[plane + i] = tables[1][from[1]];
+    pixels[2 * plane + i] = tables[2][from[2]];
   }
 }
 

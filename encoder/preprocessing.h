@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "encoder/image.h"
+#include "encoder/image_decoder.h"
 #include "encoder/resize.h"
 
 namespace clipdex::encoder {
@@ -41,6 +42,12 @@ Preprocessing read_huggingface_preprocessing(const std::filesystem::path& file, 
 
 // Reads `preprocess_cfg` of an `open_clip_config.json`; `image_size` as above.
 Preprocessing read_open_clip_preprocessing(const std::filesystem::path& file, int image_size);
+
+// How much of a large picture decoding must keep for this: after it, each side is at least kReductionMargin times its size after the
+// resize. The resize does the rest of the antialiasing, so that embeddings keep a cosine of 0.999 and more to those of the whole picture
+// (benchmarks/image_bench measures it).
+inline constexpr int kReductionMargin = 2;
+DecodeOptions reduced_decoding(const Preprocessing& preprocessing);
 
 // One line that changes whenever the result of preprocessing may change; part of the model's fingerprint.
 std::string describe(const Preprocessing& preprocessing);

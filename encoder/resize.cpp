@@ -6,11 +6,12 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <vector>
+
+#include "encoder/resize_passes.h"
 
 namespace clipdex::encoder {
 namespace {
-
-constexpr int kPrecisionBits = 32 - 8 - 2;  // Pillow's PRECISION_BITS
 
 double bilinear(double x) {
   x = std::abs(x);
@@ -52,16 +53,16 @@ Filter filter_of(Interpolation interpolation) {
   throw std::logic_error("the nearest neighbour has no filter");
 }
 
-// For every output position: where its taps begin, how many they are, and their fixed-point weights.
-struct Taps {
-  int per_position = 0;
-  std::vector<int> first, count;
-  std::vector<std::int32_t> weights;  // [positions, per_position]
+// One axis of a picture, of which [begin, begin + extent) becomes `out` positions.
+struct Axis {
+  int in = 0;
+  double begin = 0, extent = 0;
+  int out = 0;
 };
 
 // For the positions [begin, begin + positions) of `out`.
-Taps precompute(int in, int out, int begin, int positions, const Filter& filter) {
-  const double scale = static_cast<double>(in) / out;
+Taps precompute(const Axis& axis, int begin, int positions, const Filter& filter) {
+  const double scale = axis.extent / axis.out;
   const double filter_scale = std::max(scale, 1.0);
   const double support = filter.support * filter_scale;
   Taps taps;
@@ -71,17 +72,17 @@ Taps precompute(int in, int out, int begin, int positions, const Filter& filter)
   taps.weights.assign(static_cast<std::size_t>(positions) * static_cast<std::size_t>(taps.per_position), 0);
   std::vector<double> exact(static_cast<std::size_t>(taps.per_position));
   for (int position = 0; position < positions; ++position) {
-    const double center = (begin + position + 0.5) * scale;
+    const double center = axis.begin + (begin + position + 0.5) * scale;
     // Pillow truncates after adding a half. NOLINTBEGIN(bugprone-incorrect-roundings)
     const int first = std::max(0, static_cast<int>(center - support + 0.5));
-    const int count = std::min(in, static_cast<int>(center + support + 0.5)) - first;
+    const int count = std::min(axis.in, static_cast<int>(center + support + 0.5)) - first;
     // NOLINTEND(bugprone-incorrect-roundings)
     double sum = 0;
     for (int i = 0; i < count; ++i) {
       exact[static_cast<std::size_t>(i)] = filter.weight((i + first - center + 0.5) * (1.0 / filter_scale));
       sum += exact[static_cast<std::size_t>(i)];
     }
-    auto* weights = taps.weights.data() + static_cast<std::size_t>(position) * static_cast<std::size_t>(taps.per_position);
+    std::int32_t* weights = taps.weights.data() + static_cast<std::size_t>(position) * static_cast<std::size_t>(taps.per_position);
     for (int i = 0; i < count; ++i) {
       double weight = exact[static_cast<std::size_t>(i)];
       if (sum != 0.0) weight /= sum;
@@ -93,47 +94,6 @@ Taps precompute(int in, int out, int begin, int positions, const Filter& filter)
   return taps;
 }
 
-std::uint8_t rounded(std::int32_t accumulated) { return static_cast<std::uint8_t>(std::clamp(accumulated >> kPrecisionBits, 0, 255)); }
-
-constexpr std::int32_t kHalf = 1 << (kPrecisionBits - 1);
-
-template <int kChannels>
-void horizontal_pass(const Image& in, const Taps& taps, int first_row, Image& out) {
-  for (int y = 0; y < out.height; ++y) {
-    const std::uint8_t* row = in.pixels.data() + static_cast<std::size_t>(y + first_row) * static_cast<std::size_t>(in.width) * kChannels;
-    std::uint8_t* to = out.pixels.data() + static_cast<std::size_t>(y) * static_cast<std::size_t>(out.width) * kChannels;
-    for (int x = 0; x < out.width; ++x) {
-      const auto position = static_cast<std::size_t>(x);
-      const std::int32_t* weights = taps.weights.data() + position * static_cast<std::size_t>(taps.per_position);
-      const std::uint8_t* from = row + static_cast<std::size_t>(taps.first[position]) * kChannels;
-      std::int32_t sums[kChannels];
-      std::fill_n(sums, kChannels, kHalf);
-      for (int i = 0; i < taps.count[position]; ++i) {
-        for (int c = 0; c < kChannels; ++c) sums[c] += from[i * kChannels + c] * weights[i];
-      }
-      for (int c = 0; c < kChannels; ++c) to[x * kChannels + c] = rounded(sums[c]);
-    }
-  }
-}
-
-// Whole rows at a time, so that the inner loop runs along memory. `first_row`: the input row that in's row 0 stands for.
-void vertical_pass(const Image& in, const Taps& taps, int first_row, Image& out) {
-  const std::size_t stride = static_cast<std::size_t>(out.width) * static_cast<std::size_t>(out.channels);
-  std::vector<std::int32_t> sums(stride);
-  for (int y = 0; y < out.height; ++y) {
-    const auto position = static_cast<std::size_t>(y);
-    const std::int32_t* weights = taps.weights.data() + position * static_cast<std::size_t>(taps.per_position);
-    std::fill(sums.begin(), sums.end(), kHalf);
-    for (int i = 0; i < taps.count[position]; ++i) {
-      const std::uint8_t* from = in.pixels.data() + static_cast<std::size_t>(taps.first[position] - first_row + i) * stride;
-      const std::int32_t weight = weights[i];
-      for (std::size_t x = 0; x < stride; ++x) sums[x] += from[x] * weight;
-    }
-    std::uint8_t* to = out.pixels.data() + position * stride;
-    for (std::size_t x = 0; x < stride; ++x) to[x] = rounded(sums[x]);
-  }
-}
-
 Image blank(const Image& like, int width, int height) {
   Image image{.width = width, .height = height, .channels = like.channels, .indexed = like.indexed, .format = like.format, .pixels = {}};
   image.pixels.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * static_cast<std::size_t>(like.channels));
@@ -141,35 +101,27 @@ Image blank(const Image& like, int width, int height) {
 }
 
 // The whole of one axis is kept as it is.
-bool is_untouched(int in, int out, int begin, int positions) { return in == out && begin == 0 && positions == out; }
+bool is_untouched(const Axis& axis, int begin, int positions) {
+  return axis.in == axis.out && axis.extent == axis.in && begin == 0 && positions == axis.out;
+}
 
 // Horizontal first and rounded to 8 bits in between, each skipped where the size stays.
 Image resample(const Image& image, int width, int height, const Filter& filter, const Window& window) {
-  const Taps vertical = precompute(image.height, height, window.top, window.height, filter);
-  const bool needs_vertical = !is_untouched(image.height, height, window.top, window.height);
+  Rectangle extent = image.extent;
+  if (extent.width <= 0) extent = {.left = 0, .top = 0, .width = static_cast<double>(image.width), .height = static_cast<double>(image.height)};
+  const Axis across{.in = image.width, .begin = extent.left, .extent = extent.width, .out = width};
+  const Axis down{.in = image.height, .begin = extent.top, .extent = extent.height, .out = height};
+  const Taps vertical = precompute(down, window.top, window.height, filter);
+  const bool needs_vertical = !is_untouched(down, window.top, window.height);
   // Rows that no vertical tap looks at are not computed.
   const int first_row = needs_vertical ? vertical.first.front() : 0;
   const int last_row = needs_vertical ? vertical.first.back() + vertical.count.back() : image.height;
   const Image* source = &image;
   Image between;
   int rows_from = 0;
-  if (!is_untouched(image.width, width, window.left, window.width)) {
-    const Taps horizontal = precompute(image.width, width, window.left, window.width, filter);
+  if (!is_untouched(across, window.left, window.width)) {
     between = blank(image, window.width, last_row - first_row);
-    switch (image.channels) {
-      case 1:
-        horizontal_pass<1>(image, horizontal, first_row, between);
-        break;
-      case 2:
-        horizontal_pass<2>(image, horizontal, first_row, between);
-        break;
-      case 3:
-        horizontal_pass<3>(image, horizontal, first_row, between);
-        break;
-      default:
-        horizontal_pass<4>(image, horizontal, first_row, between);
-        break;
-    }
+    horizontal_pass(image, precompute(across, window.left, window.width, filter), first_row, between);
     source = &between;
     rows_from = first_row;
   }
@@ -250,7 +202,7 @@ Image resize_window(const Image& image, int width, int height, Interpolation int
 Image resize(const Image& image, int width, int height, Interpolation interpolation) {
   if (width < 1 || height < 1)
     throw std::invalid_argument("a picture cannot be resized to " + std::to_string(width) + " x " + std::to_string(height));
-  if (width == image.width && height == image.height) return image;
+  if (width == image.width && height == image.height && image.full_width == 0) return image;
   return resize_window(image, width, height, interpolation, {0, 0, width, height});
 }
 

@@ -134,7 +134,7 @@ struct Collection::Impl {
       files.push_back(&candidate.item->bytes);
       waiting.push_back(&candidate);
     }
-    auto prepared = prepare_images(files, *encoder, {.limits = limits, .thumbnails = settings.store != StoredContent::kNone});
+    auto prepared = preparation->prepare(files, /*thumbnails=*/settings.store != StoredContent::kNone);
     for (std::size_t i = 0; i < waiting.size(); ++i) waiting[i]->prepared = std::move(prepared[i]);
     for (auto& [copy, original] : copies) copy->prepared = original->prepared;
   }
@@ -224,7 +224,7 @@ struct Collection::Impl {
       return encoder->encode_texts(texts).values;
     }
     if (const auto* query = std::get_if<ImageQuery>(&request.query)) {
-      return embed_file(query->bytes, *encoder, limits);
+      return preparation->embed(query->bytes);
     }
     if (const auto* query = std::get_if<IdQuery>(&request.query)) {
       auto embedding = of_image(query->id, [this](std::uint64_t row) { return store->embedding(row); });
@@ -255,7 +255,7 @@ struct Collection::Impl {
 
   std::string name;
   std::shared_ptr<const ClipEncoder> encoder;
-  ImageLimits limits;
+  std::shared_ptr<const ImagePreparation> preparation;
   CollectionSettings settings;
   std::unique_ptr<storage::ImageStore> store;
   std::unique_ptr<index::VectorIndex> index;
@@ -279,11 +279,12 @@ void Collection::create(const fs::path& directory, const CollectionSettings& set
                                                     .created_ms = now_ms()});
 }
 
-Collection::Collection(std::string name, const fs::path& directory, std::shared_ptr<const ClipEncoder> encoder, const ImageLimits& limits)
+Collection::Collection(std::string name, const fs::path& directory, std::shared_ptr<const ClipEncoder> encoder,
+                       std::shared_ptr<const ImagePreparation> preparation)
     : impl_(std::make_unique<Impl>()) {
   impl_->name = std::move(name);
   impl_->encoder = std::move(encoder);
-  impl_->limits = limits;
+  impl_->preparation = std::move(preparation);
   impl_->store = storage::ImageStore::open(directory / "store");
   const auto& info = impl_->store->info();
   const auto& model = impl_->encoder->info();

@@ -49,6 +49,8 @@ struct ImagePage {
   std::string next_after_id;  // "" at the end
 };
 
+class ImagePreparation;
+
 // Any thread may call it. Searches never wait for an ingest; writes are serialised where they touch the store.
 class Collection {
  public:
@@ -57,7 +59,7 @@ class Collection {
 
   // Opens it and rebuilds the index from the store. Throws ConflictError, with the remedy, if it belongs to another model.
   Collection(std::string name, const std::filesystem::path& directory, std::shared_ptr<const ClipEncoder> encoder,
-             const ImageLimits& limits);
+             std::shared_ptr<const ImagePreparation> preparation);
   ~Collection();
   Collection(const Collection&) = delete;
   Collection& operator=(const Collection&) = delete;

@@ -27,10 +27,11 @@ struct OpenCollection {
 struct Engine::Impl {
   explicit Impl(const EngineOptions& options)
       // The lock first: it is quick, and loading a model for a directory that is in use would be in vain.
-      : limits(options.limits),
-        drop_wait(options.drop_wait),
+      : drop_wait(options.drop_wait),
         data(options.data_directory),
-        encoder(std::make_shared<ClipEncoder>(options.model, options.encoder)) {
+        encoder(std::make_shared<ClipEncoder>(options.model, options.encoder)),
+        preparation(std::make_shared<ImagePreparation>(
+            encoder, PreparationOptions{.limits = options.limits, .exact_decode = options.exact_decode})) {
     for (const auto& name : data.collection_names()) {
       try {
         open(name);
@@ -45,7 +46,7 @@ struct Engine::Impl {
     try {
       auto closed = std::make_shared<std::promise<void>>();
       OpenCollection opened{.closed = closed->get_future().share()};
-      opened.collection = {new Collection(name, data.collection(name), encoder, limits), [closed](Collection* collection) {
+      opened.collection = {new Collection(name, data.collection(name), encoder, preparation), [closed](Collection* collection) {
                              delete collection;
                              closed->set_value();
                            }};
@@ -90,10 +91,10 @@ struct Engine::Impl {
     return true;
   }
 
-  ImageLimits limits;
   std::chrono::milliseconds drop_wait;
   DataDirectory data;
   std::shared_ptr<const ClipEncoder> encoder;
+  std::shared_ptr<const ImagePreparation> preparation;
   mutable std::mutex mutex;  // of the next two; never held while a file is touched
   std::map<std::string, OpenCollection, std::less<>> collections;
   std::map<std::string, std::string, std::less<>> unusable;  // name -> reason
@@ -104,8 +105,8 @@ Engine::Engine(const EngineOptions& options) : impl_(std::make_unique<Impl>(opti
 Engine::~Engine() = default;
 
 const ClipEncoder& Engine::encoder() const { return *impl_->encoder; }
-const ImageLimits& Engine::limits() const { return impl_->limits; }
-std::vector<float> Engine::embed_image(const std::string& file) const { return embed_file(file, *impl_->encoder, impl_->limits); }
+const ImageLimits& Engine::limits() const { return impl_->preparation->limits(); }
+std::vector<float> Engine::embed_image(const std::string& file) const { return impl_->preparation->embed(file); }
 
 std::shared_ptr<Collection> Engine::collection(std::string_view name) const {
   const std::lock_guard lock(impl_->mutex);

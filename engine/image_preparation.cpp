@@ -3,123 +3,115 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
-#include <semaphore>
-#include <thread>
 #include <utility>
 
 namespace clipdex::engine {
 namespace {
 
-constexpr std::size_t kBatch = 32;
+constexpr std::size_t kImagesPerBatch = 32;
 
-constexpr std::size_t kWorkersMax = 16;
+std::size_t pixels_per_image(const ClipEncoder& encoder) {
+  return std::size_t{3} * static_cast<std::size_t>(encoder.preprocessing().height) * static_cast<std::size_t>(encoder.preprocessing().width);
+}
 
-std::size_t worker_count() { return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kWorkersMax); }
+}  // namespace
 
-// Held while a decoded picture is in memory: however many requests decode, the process holds no more pictures than it has workers.
-class DecodingSlot {
- public:
-  DecodingSlot() { slots().acquire(); }
-  ~DecodingSlot() { slots().release(); }
-  DecodingSlot(const DecodingSlot&) = delete;
-  DecodingSlot& operator=(const DecodingSlot&) = delete;
-
- private:
-  static std::counting_semaphore<kWorkersMax>& slots() {
-    static std::counting_semaphore<kWorkersMax> all(static_cast<std::ptrdiff_t>(worker_count()));
-    return all;
+// Holds its place among the process's batches as long as its pixels are in memory.
+struct ImagePreparation::Batch {
+  Batch(std::span<const std::string* const> its_files, std::span<PreparedImage> results, std::size_t pixels_each,
+        std::counting_semaphore<kBatchesMax>& places)
+      : files(its_files), prepared(results), stride(pixels_each), all(places) {
+    all.acquire();
+    pixels.resize(files.size() * stride);
   }
+  ~Batch() { all.release(); }
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+
+  std::span<const std::string* const> files;
+  std::span<PreparedImage> prepared;
+  std::size_t stride;
+  std::vector<float> pixels;  // [files.size(), 3, height, width]
+  std::counting_semaphore<kBatchesMax>& all;
 };
 
-Image decode(const std::string& file, const ImageLimits& limits) {
-  return decode_image({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()}, limits);
+ImagePreparation::ImagePreparation(std::shared_ptr<const ClipEncoder> encoder, const PreparationOptions& options)
+    : encoder_(std::move(encoder)), options_(options), workers_(encoder_->cores().cores()) {}
+
+Image ImagePreparation::decode(const std::string& file, bool thumbnail) const {
+  DecodeOptions reduced;
+  if (!options_.exact_decode) {
+    reduced = reduced_decoding(encoder_->preprocessing());
+    if (thumbnail) reduced.longer_side_min = std::max(reduced.longer_side_min, ThumbnailOptions{}.side_max);
+  }
+  return decode_image({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()}, options_.limits, reduced);
 }
 
 // Decoded, preprocessed, and forgotten: 4 bytes a channel of the model's input size are all that stays.
-void prepare_one(const std::string& file, const ClipEncoder& encoder, const PreparationOptions& options, PreparedImage& prepared,
-                 float* pixels) {
+void ImagePreparation::prepare_one(const std::string& file, bool thumbnail, PreparedImage& prepared, float* pixels) const {
+  const CoreBudget::Worker core(encoder_->cores());
   try {
-    const DecodingSlot slot;
-    const Image image = decode(file, options.limits);
-    preprocess_into(image, encoder.preprocessing(), pixels);
-    prepared.width = image.width;
-    prepared.height = image.height;
+    const Image image = decode(file, thumbnail);
+    preprocess_into(image, encoder_->preprocessing(), pixels);
+    prepared.width = whole_width(image);
+    prepared.height = whole_height(image);
     prepared.format = image_format_name(image.format);
-    if (options.thumbnails) prepared.thumbnail = make_thumbnail(image);
+    if (thumbnail) prepared.thumbnail = make_thumbnail(image);
   } catch (const ImageError& error) {
     prepared.error_code = image_error_code(error);
     prepared.error = error.what();
   }
 }
 
-struct Batch {
-  std::span<const std::string* const> files;
-  std::span<PreparedImage> prepared;
-  std::vector<float> pixels;  // [files.size(), 3, height, width]
-};
-
-void decode_batch(Batch& batch, const ClipEncoder& encoder, const PreparationOptions& options) {
-  const std::size_t stride = batch.pixels.size() / batch.files.size();
+void ImagePreparation::decode_batch(Batch& batch, bool thumbnails) const {
   std::atomic<std::size_t> next = 0;
-  const auto work = [&] {
+  workers_.run_all(std::min(static_cast<std::size_t>(encoder_->cores().cores()), batch.files.size()), [&] {
     for (std::size_t i = next++; i < batch.files.size(); i = next++) {
-      prepare_one(*batch.files[i], encoder, options, batch.prepared[i], batch.pixels.data() + i * stride);
+      prepare_one(*batch.files[i], thumbnails, batch.prepared[i], batch.pixels.data() + i * batch.stride);
     }
-  };
-  std::vector<std::future<void>> workers;
-  for (std::size_t i = 1; i < std::min(worker_count(), batch.files.size()); ++i) workers.push_back(std::async(std::launch::async, work));
-  work();
-  for (auto& worker : workers) worker.get();
+  });
 }
 
 // Moves the accepted pictures' pixels together, encodes them and hands out the embeddings.
-void encode_batch(Batch& batch, const ClipEncoder& encoder) {
-  const std::size_t stride = batch.pixels.size() / batch.files.size();
+void ImagePreparation::encode_batch(Batch& batch) const {
   std::vector<PreparedImage*> accepted;
   for (std::size_t i = 0; i < batch.files.size(); ++i) {
     if (!batch.prepared[i].error.empty()) continue;
-    const auto from = batch.pixels.begin() + static_cast<std::ptrdiff_t>(i * stride);
-    const auto to = batch.pixels.begin() + static_cast<std::ptrdiff_t>(accepted.size() * stride);
-    if (from != to) std::copy_n(from, stride, to);
+    const auto from = batch.pixels.begin() + static_cast<std::ptrdiff_t>(i * batch.stride);
+    const auto to = batch.pixels.begin() + static_cast<std::ptrdiff_t>(accepted.size() * batch.stride);
+    if (from != to) std::copy_n(from, batch.stride, to);
     accepted.push_back(&batch.prepared[i]);
   }
   if (accepted.empty()) return;
-  const auto embeddings = encoder.encode_pixels(std::span(batch.pixels).first(accepted.size() * stride), accepted.size());
+  const auto embeddings = encoder_->encode_pixels(std::span(batch.pixels).first(accepted.size() * batch.stride), accepted.size());
   for (std::size_t i = 0; i < accepted.size(); ++i) {
     const auto row = embeddings.row(i);
     accepted[i]->embedding.assign(row.begin(), row.end());
   }
 }
 
-}  // namespace
-
-std::vector<PreparedImage> prepare_images(std::span<const std::string* const> files, const ClipEncoder& encoder,
-                                          const PreparationOptions& options) {
+std::vector<PreparedImage> ImagePreparation::prepare(std::span<const std::string* const> files, bool thumbnails) const {
   std::vector<PreparedImage> prepared(files.size());
-  const auto& preprocessing = encoder.preprocessing();
-  const std::size_t stride =
-      std::size_t{3} * static_cast<std::size_t>(preprocessing.height) * static_cast<std::size_t>(preprocessing.width);
-  // While one batch is encoded, the next one is decoded.
+  // While one batch waits for the encoder and is encoded, the next one is decoded by the cores that the encoder leaves.
   std::future<void> encoding;
-  for (std::size_t begin = 0; begin < files.size(); begin += kBatch) {
-    const std::size_t n = std::min(kBatch, files.size() - begin);
-    auto batch =
-        std::make_shared<Batch>(Batch{files.subspan(begin, n), std::span(prepared).subspan(begin, n), std::vector<float>(n * stride)});
-    decode_batch(*batch, encoder, options);
+  for (std::size_t begin = 0; begin < files.size(); begin += kImagesPerBatch) {
+    const std::size_t n = std::min(kImagesPerBatch, files.size() - begin);
+    auto batch = std::make_unique<Batch>(files.subspan(begin, n), std::span(prepared).subspan(begin, n), pixels_per_image(*encoder_), batches_);
+    decode_batch(*batch, thumbnails);
     if (encoding.valid()) encoding.get();
-    encoding = std::async(std::launch::async, [batch, &encoder] { encode_batch(*batch, encoder); });
+    encoding = std::async(std::launch::async, [this, batch = std::move(batch)] { encode_batch(*batch); });
   }
   if (encoding.valid()) encoding.get();
   return prepared;
 }
 
-std::vector<float> embed_file(const std::string& file, const ClipEncoder& encoder, const ImageLimits& limits) {
+std::vector<float> ImagePreparation::embed(const std::string& file) const {
   std::vector<float> pixels;
   {
-    const DecodingSlot slot;
-    pixels = preprocess(decode(file, limits), encoder.preprocessing());
+    const CoreBudget::Worker core(encoder_->cores());
+    pixels = preprocess(decode(file, /*thumbnail=*/false), encoder_->preprocessing());
   }
-  return encoder.encode_pixels(pixels, 1).values;
+  return encoder_->encode_pixels(pixels, 1).values;
 }
 
 }  // namespace clipdex::engine

@@ -1,18 +1,21 @@
-// From files to embeddings: decoding on several threads while the encoder works. Private to engine/.
+// From files to embeddings: decoding on several threads, encoding on the encoder's. Private to engine/.
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <semaphore>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "engine/errors.h"
 #include "engine/model.h"
+#include "engine/worker_pool.h"
 
 namespace clipdex::engine {
 
 struct PreparedImage {
-  int width = 0, height = 0;
+  int width = 0, height = 0;  // of the whole picture, upright
   std::string format;
   std::string thumbnail;
   std::vector<float> embedding;
@@ -22,15 +25,37 @@ struct PreparedImage {
 
 struct PreparationOptions {
   ImageLimits limits;
-  bool thumbnails = true;
+  bool exact_decode = false;  // false: large JPEGs are decoded at the reduced size that the model needs (reduced_decoding())
 };
 
-// One result a file, in order. At most a few decoded pictures exist in the process at any time, whatever the
-// number of files and of requests.
-std::vector<PreparedImage> prepare_images(std::span<const std::string* const> files, const ClipEncoder& encoder,
-                                          const PreparationOptions& options);
+// One for a process and its model. Any thread may call it. However many requests there are: threads that compute are never more than cores
+// (CoreBudget), no more pictures than cores are decoded at any time, and no more than kBatchesMax batches of pixels wait for the encoder.
+class ImagePreparation {
+ public:
+  ImagePreparation(std::shared_ptr<const ClipEncoder> encoder, const PreparationOptions& options);
 
-// The unit embedding of one file. Throws ImageError.
-std::vector<float> embed_file(const std::string& file, const ClipEncoder& encoder, const ImageLimits& limits);
+  // One result a file, in order.
+  std::vector<PreparedImage> prepare(std::span<const std::string* const> files, bool thumbnails) const;
+
+  // The unit embedding of one file. Throws ImageError.
+  std::vector<float> embed(const std::string& file) const;
+
+  const ClipEncoder& encoder() const { return *encoder_; }
+  const ImageLimits& limits() const { return options_.limits; }
+
+ private:
+  static constexpr std::ptrdiff_t kBatchesMax = 4;
+  struct Batch;
+
+  Image decode(const std::string& file, bool thumbnail) const;
+  void prepare_one(const std::string& file, bool thumbnail, PreparedImage& prepared, float* pixels) const;
+  void decode_batch(Batch& batch, bool thumbnails) const;
+  void encode_batch(Batch& batch) const;
+
+  std::shared_ptr<const ClipEncoder> encoder_;
+  PreparationOptions options_;
+  mutable std::counting_semaphore<kBatchesMax> batches_{kBatchesMax};
+  mutable WorkerPool workers_;
+};
 
 }  // namespace clipdex::engine

@@ -11,7 +11,9 @@ namespace clipdex::engine {
 
 using encoder::ClipConfig;
 using encoder::ClipEncoder;
+using encoder::CoreBudget;
 using encoder::decode_image;
+using encoder::DecodeOptions;
 using encoder::describe;
 using encoder::Embeddings;
 using encoder::EncoderOptions;
@@ -23,7 +25,11 @@ using encoder::ModelInfo;
 using encoder::preprocess;
 using encoder::preprocess_into;
 using encoder::Preprocessing;
+using encoder::reduced_decoding;
+using encoder::ThumbnailOptions;
 using encoder::Tokenizer;
 using encoder::VisionKind;
+using encoder::whole_height;
+using encoder::whole_width;
 
 }  // namespace clipdex::engine

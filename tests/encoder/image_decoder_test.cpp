@@ -247,7 +247,7 @@ TEST_CASE("flipped bits give a picture or an error and never more") {
 }
 
 TEST_CASE("a thumbnail is a JPEG of at most the asked size with alpha laid on white") {
-  Image image{.width = 600, .height = 300, .channels = 4, .indexed = false, .format = {}, .pixels = Bytes(600 * 300 * 4, 0)};
+  Image image{.width = 600, .height = 300, .channels = 4, .indexed = false, .format = {}, .pixels = clipdex::encoder::Pixels(600 * 300 * 4, 0)};
   const auto file = clipdex::encoder::make_thumbnail(image, {.side_max = 100});
   const Image small = decode_image({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
   CHECK(small.width == 100);

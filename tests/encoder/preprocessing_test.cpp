@@ -34,7 +34,7 @@ json vectors(const char* part) {
   return json::parse(stream).at(part);
 }
 
-std::string sha256(const std::vector<std::uint8_t>& bytes) {
+std::string sha256(std::span<const std::uint8_t> bytes) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   REQUIRE(::EVP_Digest(bytes.data(), bytes.size(), digest, &size, ::EVP_sha256(), nullptr) == 1);
@@ -116,9 +116,9 @@ TEST_CASE("one row of a ramp is filtered as Pillow filters it") {
 TEST_CASE("the nearest neighbour of a position between two pixels is the one that Pillow takes") {
   // Pillow sums the positions up, and 3.5 * 2 / 7 comes out just under 1.
   const Image two{.width = 2, .height = 1, .channels = 1, .indexed = false, .format = {}, .pixels = {0, 1}};
-  CHECK(resize(two, 7, 1, Interpolation::kNearest).pixels == std::vector<std::uint8_t>{0, 0, 0, 0, 1, 1, 1});
+  CHECK(resize(two, 7, 1, Interpolation::kNearest).pixels == clipdex::encoder::Pixels{0, 0, 0, 0, 1, 1, 1});
   CHECK(resize_window(two, 7, 1, Interpolation::kNearest, {.left = 3, .top = 0, .width = 2, .height = 1}).pixels ==
-        std::vector<std::uint8_t>{0, 1});
+        clipdex::encoder::Pixels{0, 1});
 }
 
 TEST_CASE("the normalised tensor has the reference's values") {
@@ -166,7 +166,7 @@ TEST_CASE("a picture of one pixel's width and the greatest height is preprocesse
 TEST_CASE("a side that is smaller than the crop is padded") {
   Preprocessing preprocessing{.width = 64, .height = 64, .resize_to = 32, .mean = {0, 0, 0}, .std = {1, 1, 1}};
   Image white{
-      .width = 32, .height = 32, .channels = 3, .indexed = false, .format = {}, .pixels = std::vector<std::uint8_t>(3 * 32 * 32, 255)};
+      .width = 32, .height = 32, .channels = 3, .indexed = false, .format = {}, .pixels = clipdex::encoder::Pixels(3 * 32 * 32, 255)};
   const Image crop = resize_and_crop(white, preprocessing);
   CHECK(pixel(crop, 15, 32) == std::vector<std::uint8_t>{0, 0, 0});
   CHECK(pixel(crop, 16, 32) == std::vector<std::uint8_t>{255, 255, 255});

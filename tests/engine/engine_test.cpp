@@ -2,12 +2,16 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <numeric>
 #include <thread>
+#include <vector>
 
+#include "tests/encoder/jpeg_files.h"
 #include "tests/gallery.h"
 #include "tests/temporary_directory.h"
 
@@ -203,4 +207,38 @@ TEST_CASE("what an interrupted creation left behind is cleaned away") {
   Engine engine(options(directory));
   CHECK(fs::is_empty(directory.path() / "data/.trash"));
   CHECK(engine.create_collection("c", {}).second);
+}
+
+TEST_CASE("a large photo is decoded at a reduced size unless that is turned off; its record tells the true size") {
+  const TemporaryDirectory directory;
+  constexpr int kWidth = 1203, kHeight = 902;
+  std::vector<std::uint8_t> pixels;
+  for (int i = 0; i < kWidth * kHeight; ++i) {
+    const int x = i % kWidth, y = i / kWidth;
+    for (const int value : {x * 255 / kWidth, y * 255 / kHeight, (x / 90 + y / 70) % 2 == 0 ? 220 : 40})
+      pixels.push_back(static_cast<std::uint8_t>(value));
+  }
+  const auto file = clipdex::tests::write_jpeg(pixels, kWidth, kHeight, {});
+  const IngestItem item{.id = "photo", .bytes = std::string(file.begin(), file.end())};
+  std::vector<std::vector<float>> embeddings;
+  for (const bool exact : {false, true}) {
+    auto chosen = options(directory);
+    chosen.data_directory /= exact ? "exact" : "reduced";
+    chosen.exact_decode = exact;
+    Engine engine(chosen);
+    const auto collection = engine.create_collection("a", {}).first;
+    CHECK(collection->ingest(std::span(&item, 1))[0].status == clipdex::engine::IngestStatus::kCreated);
+    const auto record = collection->get("photo");
+    REQUIRE(record);
+    CHECK(record->width == kWidth);
+    CHECK(record->height == kHeight);
+    const auto thumbnail = collection->content("photo", clipdex::engine::ContentSize::kThumbnail);
+    REQUIRE(thumbnail);
+    const auto small = clipdex::engine::decode_image({reinterpret_cast<const std::uint8_t*>(thumbnail->data()), thumbnail->size()});
+    CHECK(std::max(small.width, small.height) == 256);
+    embeddings.push_back(engine.embed_image(item.bytes));
+  }
+  const double cosine = std::inner_product(embeddings[0].begin(), embeddings[0].end(), embeddings[1].begin(), 0.0);
+  CHECK(embeddings[0] != embeddings[1]);
+  CHECK(cosine >= 0.999);
 }

@@ -1,0 +1,58 @@
+// How many threads may compute at once: one a core, whatever they do.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+
+namespace clipdex::encoder {
+
+// That this process may run on.
+int usable_cores();
+
+// The cores of a model's process, handed out to those who compute: the encoder's team takes as many as it has threads, a worker that decodes
+// pictures takes one. The team goes first: workers finish the picture at hand and wait. So threads that compute are never more than cores,
+// none is idle while there is work for it, and a team has its cores to itself, which OpenMP's barriers need. Any thread may call it.
+class CoreBudget {
+ public:
+  explicit CoreBudget(int cores = usable_cores()) : cores_(cores), free_(cores) {}
+  CoreBudget(const CoreBudget&) = delete;
+  CoreBudget& operator=(const CoreBudget&) = delete;
+
+  int cores() const { return cores_; }
+
+  // Held while one thread works on a picture. Whoever holds it must not wait for the encoder.
+  class Worker {
+   public:
+    explicit Worker(CoreBudget& budget);
+    ~Worker() { budget_.give_back(1); }
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+   private:
+    CoreBudget& budget_;
+  };
+
+  // Held while a team of `threads` works; more than there are cores count as all of them.
+  class Team {
+   public:
+    Team(CoreBudget& budget, int threads);
+    ~Team() { budget_.give_back(threads_); }
+    Team(const Team&) = delete;
+    Team& operator=(const Team&) = delete;
+
+   private:
+    CoreBudget& budget_;
+    int threads_;
+  };
+
+ private:
+  void give_back(int cores);
+
+  const int cores_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int free_;
+  int waiting_teams_ = 0;
+};
+
+}  // namespace clipdex::encoder

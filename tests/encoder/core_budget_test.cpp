@@ -1,0 +1,58 @@
+#include "encoder/core_budget.h"
+
+#include <algorithm>
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using clipdex::encoder::CoreBudget;
+
+// Counts who computes, and remembers the most that ever did.
+struct Meter {
+  std::atomic<int> busy = 0, most = 0;
+  void enter(int cores) {
+    const int now = busy += cores;
+    int seen = most;
+    while (now > seen && !most.compare_exchange_weak(seen, now)) {
+    }
+  }
+  void leave(int cores) { busy -= cores; }
+};
+
+}  // namespace
+
+TEST_CASE("workers and teams together never compute on more cores than there are") {
+  constexpr int kCores = 3;
+  for (const int team_threads : {1, 2, kCores, 100}) {
+    INFO("a team of " << team_threads);
+    CoreBudget budget(kCores);
+    Meter meter;
+    std::atomic<bool> done = false;
+    std::atomic<int> pictures = 0;
+    std::vector<std::jthread> workers;
+    for (int i = 0; i < 8; ++i) {
+      workers.emplace_back([&] {
+        while (!done) {
+          const CoreBudget::Worker core(budget);
+          meter.enter(1);
+          ++pictures;
+          std::this_thread::yield();
+          meter.leave(1);
+        }
+      });
+    }
+    // Workers that never stop must not keep the team from its cores, nor steps one after another the workers for ever.
+    for (int step = 0; step < 200 || pictures < 200; ++step) {
+      const CoreBudget::Team team(budget, team_threads);
+      meter.enter(std::min(team_threads, kCores));
+      std::this_thread::yield();
+      meter.leave(std::min(team_threads, kCores));
+    }
+    done = true;
+    workers.clear();
+    CHECK(meter.most <= kCores);
+  }
+}

@@ -1,0 +1,24 @@
+// JPEG files, decoded whole and at a reduced size, within limits that keep a run quick.
+#include <cstdint>
+
+#include "encoder/image_decoder.h"
+#include "encoder/preprocessing.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace clipdex::encoder;
+  const ImageLimits limits{.bytes_max = std::size_t{1} << 20, .pixels_max = 250'000, .side_max = 4096};
+  for (const DecodeOptions& options : {DecodeOptions{}, DecodeOptions{.shorter_side_min = 8}}) {
+    try {
+      const Image image = decode_image({data, size}, limits, options);
+      if (image.pixels.size() !=
+          static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) * static_cast<std::size_t>(image.channels)) {
+        __builtin_trap();
+      }
+      const auto tensor = preprocess(image, {.width = 16, .height = 16, .resize_to = 16});
+      if (tensor.size() != std::size_t{3} * 16 * 16) __builtin_trap();
+    } catch (const ImageError&) {
+      // Refused, which is what most inputs deserve.
+    }
+  }
+  return 0;
+}
