@@ -1,4 +1,4 @@
-// From files to embeddings: decoding on several threads while the encoder works. Private to engine/.
+// From files to embeddings: decoding on several threads while the encoder works.
 #pragma once
 
 #include <cstddef>

@@ -23,6 +23,7 @@ using encoder::ModelInfo;
 using encoder::preprocess;
 using encoder::preprocess_into;
 using encoder::Preprocessing;
+using encoder::TextCleaning;
 using encoder::Tokenizer;
 using encoder::VisionKind;
 
