@@ -13,10 +13,10 @@ namespace clipdex::encoder {
 struct AddedToken {
   std::string content;
   std::int32_t id = 0;
-  bool single_word = false;     // only where no word character stands beside it
-  bool lstrip = false;          // takes the white space before it in
-  bool rstrip = false;          // and behind it
-  bool normalized = false;      // its normalised content is looked for, in the normalised text
+  bool single_word = false;  // only where no word character stands beside it
+  bool lstrip = false;       // takes the white space before it in
+  bool rstrip = false;       // and behind it
+  bool normalized = false;   // its normalised content is looked for, in the normalised text
 };
 
 // A stretch of a text: an added token, or text that has none.

@@ -23,7 +23,8 @@ std::vector<std::uint8_t> byte_order();
 struct BytePairRules {
   std::string end_of_word_suffix = "</w>";  // of the symbol of a word's last byte
   // Of one pair, all occurrences are merged before anything else is looked at (openai/CLIP, simple_tokenizer.py). Otherwise one merge at a
-  // time, the strongest and leftmost first (Hugging Face tokenizers, models/bpe/word.rs). Merges that were learned give the same either way.
+  // time, the strongest and leftmost first (Hugging Face tokenizers, models/bpe/word.rs). Merges that were learned give the same either
+  // way.
   bool all_occurrences_first = true;
   // What a byte becomes whose symbol the vocabulary lacks: this id, one for a run of them if they are fused; with kDropped nothing; with
   // kRefused no symbol may be lacking.

@@ -161,7 +161,8 @@ Tokenizer Tokenizer::from_vocabulary(const fs::path& vocab_json, const fs::path&
   try {
     return Tokenizer(std::make_unique<Impl>(vocabulary, merges));
   } catch (const std::runtime_error& error) {
-    fail_tokenizer(vocab_json, std::string(error.what()) + ": vocab.json and merges.txt do not belong together, or it is no byte-level BPE");
+    fail_tokenizer(vocab_json,
+                   std::string(error.what()) + ": vocab.json and merges.txt do not belong together, or it is no byte-level BPE");
   }
 }
 

@@ -85,7 +85,8 @@ Vocabulary parse_vocabulary(const fs::path& file, const nlohmann::json& object, 
   std::vector<bool> taken(ids_max);
   for (const auto& [token, id] : object.items()) {
     if (token.size() > kTokenBytesMax)
-      fail_tokenizer(file, "a token has " + std::to_string(token.size()) + " bytes, and " + std::to_string(kTokenBytesMax) + " are the limit");
+      fail_tokenizer(file,
+                     "a token has " + std::to_string(token.size()) + " bytes, and " + std::to_string(kTokenBytesMax) + " are the limit");
     if (!id.is_number_unsigned() || id >= ids_max)
       fail_tokenizer(file, "token \"" + token + "\" has an id that is not 0 to " + std::to_string(ids_max - 1));
     const auto number = id.get<std::size_t>();

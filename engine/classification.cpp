@@ -98,8 +98,7 @@ std::vector<LabelProbability> LabelClassifier::classify(std::span<const float> i
     throw std::invalid_argument("the picture's embedding has " + std::to_string(image.size()) + " numbers, and the labels' have " +
                                 std::to_string(dimension_));
   std::vector<double> scores(set_.labels.size());
-  for (std::size_t i = 0; i < scores.size(); ++i)
-    scores[i] = std::inner_product(image.begin(), image.end(), embedding(i).begin(), 0.0);
+  for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = std::inner_product(image.begin(), image.end(), embedding(i).begin(), 0.0);
   const double highest = *std::max_element(scores.begin(), scores.end());
   double total = 0;
   for (const double score : scores) total += std::exp(logit_factor_ * (score - highest));

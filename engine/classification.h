@@ -24,9 +24,9 @@ struct LabelProbability {
   float score = 0;         // cosine
 };
 
-inline constexpr std::size_t kPromptsMax = 1'000'000;      // labels x templates; ImageNet with 80 templates has 80,000
-inline constexpr std::size_t kServedPromptsMax = 10'000;   // of one request: seconds to minutes of a server's time, once
-inline constexpr std::size_t kLabelBytesMax = 1024;        // of a label, and of a template
+inline constexpr std::size_t kPromptsMax = 1'000'000;     // labels x templates; ImageNet with 80 templates has 80,000
+inline constexpr std::size_t kServedPromptsMax = 10'000;  // of one request: seconds to minutes of a server's time, once
+inline constexpr std::size_t kLabelBytesMax = 1024;       // of a label, and of a template
 inline constexpr std::string_view kDefaultTemplates = "photo";
 
 // "photo" ("a photo of a {}."), "plain" (the label alone), "openai-7" (the best seven for ImageNet), "openai-80" (all eighty).
@@ -54,7 +54,7 @@ class LabelClassifier {
  private:
   LabelSet set_;
   std::size_t dimension_;
-  double logit_factor_;             // exp(logit_scale)
+  double logit_factor_;            // exp(logit_scale)
   std::vector<float> embeddings_;  // [labels, dimension]
 };
 

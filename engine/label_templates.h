@@ -12,13 +12,8 @@ inline constexpr std::string_view kPlainTemplates[] = {"{}"};
 
 // openai/CLIP, notebooks/Prompt_Engineering_for_ImageNet.ipynb: the seven that a greedy search over the eighty chose.
 inline constexpr std::string_view kOpenAi7Templates[] = {
-    "itap of a {}.",
-    "a bad photo of the {}.",
-    "a origami {}.",
-    "a photo of the large {}.",
-    "a {} in a video game.",
-    "art of the {}.",
-    "a photo of the small {}.",
+    "itap of a {}.",  "a bad photo of the {}.",   "a origami {}.", "a photo of the large {}.", "a {} in a video game.",
+    "art of the {}.", "a photo of the small {}.",
 };
 
 // The eighty of the same notebook, in its order.

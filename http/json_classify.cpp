@@ -78,9 +78,8 @@ ClassifyCall parse_classify_form(Body body) {
 json to_json(const std::vector<engine::LabelProbability>& labels) {
   json all = json::array();
   for (const auto& label : labels) {
-    all.push_back({{"label", label.label},
-                   {"probability", shortest(static_cast<float>(label.probability))},
-                   {"score", shortest(label.score)}});
+    all.push_back(
+        {{"label", label.label}, {"probability", shortest(static_cast<float>(label.probability))}, {"score", shortest(label.score)}});
   }
   return all;
 }

@@ -34,14 +34,13 @@ TEST_CASE("labels come from a file too, templates are averaged, and --top cuts")
   const TemporaryDirectory directory;
   const auto file = directory.path() / "labels.txt";
   std::ofstream(file) << "dog\r\n\n  rocket \nred, ripe apple";
-  const auto lines = output_of({"classify", picture("rocket.png"), "--labels-file", file.string(), "--template", "{}", "--template",
-                                "a small {}", "--json"});
+  const auto lines = output_of(
+      {"classify", picture("rocket.png"), "--labels-file", file.string(), "--template", "{}", "--template", "a small {}", "--json"});
   REQUIRE(lines.size() == 1);
   REQUIRE(lines[0].at("labels").size() == 3);
   CHECK(lines[0]["labels"][0].at("label") == "rocket");
-  const auto top =
-      output_of({"classify", picture("rocket.png"), "--label", "dog", "--label", "rocket", "--label", "red, ripe apple", "--template",
-                 "{}", "--template", "a small {}", "--top", "1", "--json"});
+  const auto top = output_of({"classify", picture("rocket.png"), "--label", "dog", "--label", "rocket", "--label", "red, ripe apple",
+                              "--template", "{}", "--template", "a small {}", "--top", "1", "--json"});
   CHECK(top[0].at("labels") == json::array({lines[0]["labels"][0]}));
 }
 
@@ -49,8 +48,7 @@ TEST_CASE("a picture that cannot be read is reported and skipped, and the exit c
   const TemporaryDirectory directory;
   const auto bad = (directory.path() / "bad.png").string();
   std::ofstream(bad) << "no picture";
-  const auto outcome =
-      run_clipdex({"classify", bad, picture("dog.png"), "--labels", "dog,rocket", "--templates", "plain", "--json"});
+  const auto outcome = run_clipdex({"classify", bad, picture("dog.png"), "--labels", "dog,rocket", "--templates", "plain", "--json"});
   CHECK(outcome.exit_code == 3);
   CHECK(contains(outcome.error, bad));
   const auto lines = json_lines(outcome.out);

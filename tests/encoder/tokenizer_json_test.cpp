@@ -29,7 +29,7 @@ const std::string kPattern = R"('s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{
 const std::string kPatternWithSpecials = R"(<\|startoftext\|>|<\|endoftext\|>|)" + kPattern;
 
 json added(const std::string& content, int id, json settings = json::object()) {
-  json token = {{"id", id},         {"content", content}, {"single_word", false}, {"lstrip", false},
+  json token = {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
                 {"rstrip", false}, {"normalized", false}, {"special", true}};
   token.update(settings);
   return token;
@@ -38,36 +38,35 @@ json added(const std::string& content, int id, json settings = json::object()) {
 // The file around a vocabulary and its merges, as openai/clip-vit-base-patch32 has it.
 json tokenizer_file(json vocabulary, json merges) {
   const int start = vocabulary.at("<|startoftext|>"), end = vocabulary.at("<|endoftext|>");
-  return {
-      {"version", "1.0"},
-      {"truncation", nullptr},
-      {"padding", nullptr},
-      {"added_tokens", {added("<|startoftext|>", start, {{"normalized", true}}), added("<|endoftext|>", end)}},
-      {"normalizer",
-       {{"type", "Sequence"},
-        {"normalizers",
-         {{{"type", "NFC"}}, {{"type", "Replace"}, {"pattern", {{"Regex", "\\s+"}}}, {"content", " "}}, {{"type", "Lowercase"}}}}}},
-      {"pre_tokenizer",
-       {{"type", "Sequence"},
-        {"pretokenizers",
-         {{{"type", "Split"}, {"pattern", {{"Regex", kPattern}}}, {"behavior", "Removed"}, {"invert", true}},
-          {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}}}}}},
-      {"post_processor",
-       {{"type", "RobertaProcessing"},
-        {"sep", json::array({"<|endoftext|>", end})},
-        {"cls", json::array({"<|startoftext|>", start})},
-        {"trim_offsets", false},
-        {"add_prefix_space", false}}},
-      {"decoder", {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}}},
-      {"model",
-       {{"type", "BPE"},
-        {"dropout", nullptr},
-        {"unk_token", "<|endoftext|>"},
-        {"continuing_subword_prefix", ""},
-        {"end_of_word_suffix", "</w>"},
-        {"fuse_unk", false},
-        {"vocab", std::move(vocabulary)},
-        {"merges", std::move(merges)}}}};
+  return {{"version", "1.0"},
+          {"truncation", nullptr},
+          {"padding", nullptr},
+          {"added_tokens", {added("<|startoftext|>", start, {{"normalized", true}}), added("<|endoftext|>", end)}},
+          {"normalizer",
+           {{"type", "Sequence"},
+            {"normalizers",
+             {{{"type", "NFC"}}, {{"type", "Replace"}, {"pattern", {{"Regex", "\\s+"}}}, {"content", " "}}, {{"type", "Lowercase"}}}}}},
+          {"pre_tokenizer",
+           {{"type", "Sequence"},
+            {"pretokenizers",
+             {{{"type", "Split"}, {"pattern", {{"Regex", kPattern}}}, {"behavior", "Removed"}, {"invert", true}},
+              {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}}}}}},
+          {"post_processor",
+           {{"type", "RobertaProcessing"},
+            {"sep", json::array({"<|endoftext|>", end})},
+            {"cls", json::array({"<|startoftext|>", start})},
+            {"trim_offsets", false},
+            {"add_prefix_space", false}}},
+          {"decoder", {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}}},
+          {"model",
+           {{"type", "BPE"},
+            {"dropout", nullptr},
+            {"unk_token", "<|endoftext|>"},
+            {"continuing_subword_prefix", ""},
+            {"end_of_word_suffix", "</w>"},
+            {"fuse_unk", false},
+            {"vocab", std::move(vocabulary)},
+            {"merges", std::move(merges)}}}};
 }
 
 // OpenAI's 49,408 tokens and their merges.
@@ -202,12 +201,13 @@ TEST_CASE("a file without a suffix, without normaliser or with a template is rea
   file["model"]["end_of_word_suffix"] = nullptr;
   const json start = {{"SpecialToken", {{"id", "<|startoftext|>"}, {"type_id", 0}}}};
   const json end = {{"SpecialToken", {{"id", "<|endoftext|>"}, {"type_id", 0}}}};
-  const auto entry = [&](const char* token) { return json{{"id", token}, {"ids", json::array({id_of(file, token)})}, {"tokens", json::array({token})}}; };
-  file["post_processor"] = {
-      {"type", "TemplateProcessing"},
-      {"single", {start, {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}, end}},
-      {"pair", json::array()},
-      {"special_tokens", {{"<|startoftext|>", entry("<|startoftext|>")}, {"<|endoftext|>", entry("<|endoftext|>")}}}};
+  const auto entry = [&](const char* token) {
+    return json{{"id", token}, {"ids", json::array({id_of(file, token)})}, {"tokens", json::array({token})}};
+  };
+  file["post_processor"] = {{"type", "TemplateProcessing"},
+                            {"single", {start, {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}, end}},
+                            {"pair", json::array()},
+                            {"special_tokens", {{"<|startoftext|>", entry("<|startoftext|>")}, {"<|endoftext|>", entry("<|endoftext|>")}}}};
   CHECK(inner(open(file), "Xx ca") == Ids{id_of(file, "X"), id_of(file, "x"), id_of(file, "ca")});
   file["normalizer"] = {{"type", "Lowercase"}};
   CHECK(inner(open(file), "Xx") == Ids{id_of(file, "x"), id_of(file, "x")});

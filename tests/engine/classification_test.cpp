@@ -119,8 +119,7 @@ TEST_CASE("many prompts, which take several batches, give each label what it has
   const LabelClassifier many(encoder(), set);
   for (const std::size_t i : {0, 36, 37, 73, 99}) {
     const LabelClassifier one(encoder(), {.labels = {set.labels[i]}, .templates = set.templates});
-    for (std::size_t j = 0; j < encoder().dimension(); ++j)
-      CHECK(many.embedding(i)[j] == Catch::Approx(one.embedding(0)[j]).margin(1e-5));
+    for (std::size_t j = 0; j < encoder().dimension(); ++j) CHECK(many.embedding(i)[j] == Catch::Approx(one.embedding(0)[j]).margin(1e-5));
   }
 }
 

@@ -12,8 +12,8 @@
 
 namespace clipdex::fuzz {
 
-inline constexpr std::pair<const char*, const char*> kSmallMerges[] = {
-    {"t", "h"}, {"th", "e</w>"}, {"c", "a"}, {"ca", "t</w>"}, {"a", "a"}, {"aa", "aa"}, {"\u00E2", "\u0122"}};
+inline constexpr std::pair<const char*, const char*> kSmallMerges[] = {{"t", "h"}, {"th", "e</w>"}, {"c", "a"},          {"ca", "t</w>"},
+                                                                       {"a", "a"}, {"aa", "aa"},    {"\u00E2", "\u0122"}};
 
 inline encoder::Tokenizer open_bytes(std::string_view bytes, encoder::Tokenizer (*read)(const std::filesystem::path&)) {
   const MemoryFile file(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
@@ -48,11 +48,10 @@ inline std::string small_tokenizer_json() {
       "pattern": {"Regex": "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+"},
       "behavior": "Removed", "invert": true}, {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true}]},
     "decoder": null})");
-  file["model"] = {{"type", "BPE"},  {"unk_token", "<|endoftext|>"}, {"end_of_word_suffix", "</w>"}, {"fuse_unk", true},
-                   {"vocab", vocabulary}, {"merges", merges}};
-  file["post_processor"] = {{"type", "RobertaProcessing"},
-                            {"cls", json::array({"<|startoftext|>", start})},
-                            {"sep", json::array({"<|endoftext|>", start + 1})}};
+  file["model"] = {{"type", "BPE"},    {"unk_token", "<|endoftext|>"}, {"end_of_word_suffix", "</w>"},
+                   {"fuse_unk", true}, {"vocab", vocabulary},          {"merges", merges}};
+  file["post_processor"] = {
+      {"type", "RobertaProcessing"}, {"cls", json::array({"<|startoftext|>", start})}, {"sep", json::array({"<|endoftext|>", start + 1})}};
   file["added_tokens"] = {{{"id", start}, {"content", "<|startoftext|>"}, {"special", true}, {"normalized", true}},
                           {{"id", start + 1}, {"content", "<|endoftext|>"}, {"special", true}, {"normalized", false}},
                           {{"id", size}, {"content", "<m>"}, {"special", true}, {"lstrip", true}, {"rstrip", true}},

@@ -53,16 +53,17 @@ TEST_CASE("a form with the picture as a part is answered like JSON") {
   ServedEngine served;
   const auto expected = body_of(served.post("/v1/classify", request("rocket.png", {{"top", 2}}))).at("labels");
   for (const auto* labels : {"dog,rocket,red apple", R"(["dog","rocket","red apple"])"}) {
-    const auto answer = served.client().Post("/v1/classify", httplib::MultipartFormDataItems{
-                                                                 {"image", gallery_file("rocket.png"), "rocket.png", "image/png"},
-                                                                 {"labels", labels, "", ""},
-                                                                 {"templates", "plain", "", ""},
-                                                                 {"top", "2", "", ""}});
+    const auto answer = served.client().Post(
+        "/v1/classify", httplib::MultipartFormDataItems{{"image", gallery_file("rocket.png"), "rocket.png", "image/png"},
+                                                        {"labels", labels, "", ""},
+                                                        {"templates", "plain", "", ""},
+                                                        {"top", "2", "", ""}});
     REQUIRE(answer);
     REQUIRE(answer->status == 200);
     CHECK(body_of(answer).at("labels") == expected);
   }
-  const auto twice = served.client().Post("/v1/classify", httplib::MultipartFormDataItems{{"labels", "a", "", ""}, {"labels", "b", "", ""}});
+  const auto twice =
+      served.client().Post("/v1/classify", httplib::MultipartFormDataItems{{"labels", "a", "", ""}, {"labels", "b", "", ""}});
   CHECK(twice->status == 400);
 }
 
