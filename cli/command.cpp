@@ -75,6 +75,7 @@ int run(int argc, char** argv) {
   add_stats_command(program, action);
   add_collection_command(program, action);
   add_embed_command(program, action);
+  add_classify_command(program, action);
   add_model_command(program, action);
   add_version_command(program, action);
   remove_marks(program);

@@ -29,6 +29,7 @@ json facts(const engine::ClipEncoder& encoder) {
   json tokenizer = nullptr;
   if (encoder.tokenizer() != nullptr) {
     tokenizer = {{"kind", "byte-level BPE"},
+                 {"cleaning", encoder.tokenizer()->cleaning() == engine::TextCleaning::kOpenAi ? "openai" : "tokenizer.json"},
                  {"vocabulary", encoder.tokenizer()->vocabulary_size()},
                  {"start", encoder.tokenizer()->start_token()},
                  {"end", encoder.tokenizer()->end_token()}};
@@ -105,8 +106,9 @@ void add_model_command(CLI::App& program, Action& action) {
   const auto add = [&](const std::string& name, const std::string& what, int (*run)(const ModelOptions&)) {
     auto* part = command->add_subcommand(name, what);
     auto options = std::make_shared<ModelOptions>();
-    part->add_option("model", options->model,
-                     name == "tokenize" ? "Model directory, or a tokenizer file (bpe_simple_vocab_16e6.txt.gz)" : "Model directory")
+    part->add_option(
+            "model", options->model,
+            name == "tokenize" ? "Model directory, or a tokenizer file (bpe_simple_vocab_16e6.txt.gz, tokenizer.json)" : "Model directory")
         ->required();
     part->callback([options, run, &action] { action = [options, run] { return run(*options); }; });
     return std::pair(part, options);

@@ -140,10 +140,8 @@ std::string fix_text(std::string_view text) {
   return fixed;
 }
 
-bool is_space(std::int32_t c) {
-  return c == ' ' || (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x1F) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
-}
+// Python's \s: Unicode's white space and four separators of ASCII.
+bool is_space(std::int32_t c) { return is_white_space(c) || (c >= 0x1C && c <= 0x1F); }
 
 Codepoints collapse_space(const Codepoints& text) {
   Codepoints out;

@@ -1,138 +1,153 @@
 #include "encoder/tokenizer.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-#include <zlib.h>
-
-#include <fstream>
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
+#include "encoder/added_tokens.h"
 #include "encoder/byte_pair_encoding.h"
 #include "encoder/text_cleaning.h"
+#include "encoder/tokenizer_files.h"
+#include "encoder/tokenizer_json.h"
+#include "encoder/unicode.h"
+#include "encoder/word_pattern.h"
 
 namespace clipdex::encoder {
 namespace {
 
 namespace fs = std::filesystem;
-using Vocabulary = std::unordered_map<std::string, std::int32_t>;
-using Merges = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::string_view kStart = "<|startoftext|>";
 constexpr std::string_view kEnd = "<|endoftext|>";
-constexpr std::size_t kFileBytesMax = std::size_t{64} << 20;
 constexpr const char* kOpenAiMerges[] = {"bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt"};
 
-[[noreturn]] void fail(const fs::path& file, const std::string& what) {
-  throw std::runtime_error("cannot read the tokenizer's " + file.string() + ": " + what);
+std::int32_t special(const Vocabulary& vocabulary, std::string_view token) {
+  const auto found = vocabulary.find(std::string(token));
+  if (found == vocabulary.end()) throw std::runtime_error("the vocabulary lacks " + std::string(token));
+  return found->second;
 }
 
-// A plain or gzip file, at most kFileBytesMax of it unpacked.
-std::string read_text(const fs::path& file) {
-  const std::unique_ptr<gzFile_s, int (*)(gzFile)> stream(::gzopen(file.c_str(), "rb"), ::gzclose);
-  if (!stream) fail(file, "no such file, or no permission");
-  std::string text;
-  std::string chunk(std::size_t{1} << 16, '\0');
-  while (true) {
-    const int size = ::gzread(stream.get(), chunk.data(), static_cast<unsigned>(chunk.size()));
-    if (size < 0) fail(file, "it is damaged");
-    if (size == 0) break;
-    text.append(chunk, 0, static_cast<std::size_t>(size));
-    if (text.size() > kFileBytesMax) fail(file, "it is over " + std::to_string(kFileBytesMax >> 20) + " MiB");
-  }
-  int error = 0;
-  ::gzerror(stream.get(), &error);
-  if (error != Z_OK && error != Z_STREAM_END) fail(file, "it is truncated");
-  return text;
+std::size_t ids_of(const Vocabulary& vocabulary) {
+  std::int32_t highest = -1;
+  for (const auto& [token, id] : vocabulary) highest = std::max(highest, id);
+  return static_cast<std::size_t>(highest + 1);
 }
 
-// "left right" a line, behind a line with the version. At most `limit` of them.
-Merges read_merges(const fs::path& file, std::size_t limit) {
-  const std::string text = read_text(file);
-  Merges merges;
-  std::size_t number = 0;
-  for (std::size_t at = 0; at < text.size() && merges.size() < limit;) {
-    const std::size_t newline = std::min(text.find('\n', at), text.size());
-    std::string_view line(text.data() + at, newline - at);
-    at = newline + 1;
-    ++number;
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    // The first line names the version ("#version: 0.2", or a quoted comment in OpenAI's own file).
-    const bool header = number == 1 && (line.starts_with("#version") || line.find(' ') == std::string_view::npos ||
-                                        line.find("version") != std::string_view::npos);
-    if (line.empty() || header) continue;
-    const std::size_t space = line.find(' ');
-    if (space == 0 || space == std::string_view::npos || space + 1 == line.size() || line.find(' ', space + 1) != std::string_view::npos) {
-      fail(file, "line " + std::to_string(number) + " is not a pair of symbols");
+std::string normalize(std::string_view text, const std::vector<NormalizerStep>& steps) {
+  std::string normalized(text);
+  for (const auto step : steps) {
+    switch (step) {
+      case NormalizerStep::kNfc:
+        normalized = normalize_nfc(normalized);
+        break;
+      case NormalizerStep::kCollapseSpace:
+        normalized = encode_utf8(collapse_white_space(decode_utf8(normalized)));
+        break;
+      case NormalizerStep::kLowerCase:
+        normalized = encode_utf8(lower_case_each(decode_utf8(normalized)));
+        break;
     }
-    merges.emplace_back(line.substr(0, space), line.substr(space + 1));
   }
-  return merges;
+  return normalized;
 }
 
-Vocabulary read_vocabulary(const fs::path& file) {
-  const auto parsed = nlohmann::json::parse(read_text(file), /*callback=*/nullptr, /*allow_exceptions=*/false);
-  if (!parsed.is_object()) fail(file, "it is not a JSON object of tokens and ids");
-  Vocabulary vocabulary;
-  std::vector<bool> taken(parsed.size());
-  for (const auto& [token, id] : parsed.items()) {
-    if (!id.is_number_unsigned() || id >= parsed.size())
-      fail(file, "token \"" + token + "\" has an id that is not 0 to " + std::to_string(parsed.size() - 1));
-    const auto number = id.get<std::size_t>();
-    if (taken[number]) fail(file, "the id " + std::to_string(number) + " is given twice");
-    taken[number] = true;
-    vocabulary.emplace(token, static_cast<std::int32_t>(number));
+// Those that are looked for in the text as it is, or in the normalised one as what they become there.
+AddedTokens select(const TokenizerJson& file, bool normalized) {
+  std::vector<AddedToken> tokens;
+  for (auto token : file.added_tokens) {
+    if (token.normalized != normalized) continue;
+    if (normalized) token.content = normalize(token.content, file.normalizer);
+    tokens.push_back(std::move(token));
   }
-  return vocabulary;
-}
-
-struct FreePattern {
-  void operator()(pcre2_code* code) const { ::pcre2_code_free(code); }
-};
-struct FreeMatch {
-  void operator()(pcre2_match_data* data) const { ::pcre2_match_data_free(data); }
-};
-
-std::unique_ptr<pcre2_code, FreePattern> compile_pattern() {
-  // The cleaned text has no white space but ' '. The last class leaves out two characters on which Python's regex differs from PCRE2: it
-  // does not take U+180E for white space, and when it ignores case it counts U+0345 (an iota below) neither as a letter nor as anything
-  // else.
-  static constexpr std::string_view kPattern =
-      R"(<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^ \x{345}\p{L}\p{N}]+)";
-  int error = 0;
-  std::size_t offset = 0;
-  std::unique_ptr<pcre2_code, FreePattern> code(::pcre2_compile(reinterpret_cast<PCRE2_SPTR>(kPattern.data()), kPattern.size(),
-                                                                PCRE2_UTF | PCRE2_UCP | PCRE2_CASELESS | PCRE2_NO_UTF_CHECK, &error,
-                                                                &offset,
-                                                                /*context=*/nullptr));
-  if (!code) throw std::runtime_error("the tokenizer's pattern does not compile");
-  ::pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);  // without it, matching is slower and right all the same
-  return code;
+  return AddedTokens(std::move(tokens));
 }
 
 }  // namespace
 
 struct Tokenizer::Impl {
+  // Texts are cleaned and split as OpenAI does.
   Impl(const Vocabulary& vocabulary, const Merges& merges)
       : encoding(vocabulary, merges),
-        size(vocabulary.size()),
+        size(ids_of(vocabulary)),
         start(special(vocabulary, kStart)),
         end(special(vocabulary, kEnd)),
-        pattern(compile_pattern()) {}
+        pattern(WordPattern::Kind::kOpenAi) {}
 
-  static std::int32_t special(const Vocabulary& vocabulary, std::string_view token) {
-    const auto found = vocabulary.find(std::string(token));
-    if (found == vocabulary.end()) throw std::runtime_error("the vocabulary lacks " + std::string(token));
-    return found->second;
+  // As the file says.
+  explicit Impl(const TokenizerJson& file)
+      : encoding(file.vocabulary, file.merges, file.rules),
+        size(ids_of(file.vocabulary)),
+        start(file.start),
+        end(file.end),
+        pattern(file.words),
+        cleaning(TextCleaning::kTokenizerJson),
+        normalizer(file.normalizer),
+        split_again(file.split_again),
+        raw_tokens(select(file, /*normalized=*/false)),
+        normalized_tokens(select(file, /*normalized=*/true)) {}
+
+  static bool is_full(const std::vector<std::int32_t>& ids, std::size_t limit) { return limit > 0 && ids.size() >= limit; }
+
+  // These append a text's ids. What lies beyond `limit` of them (0: none) cannot change the result and may be left out.
+  void encode_openai(std::string_view text, std::size_t limit, std::vector<std::int32_t>& ids) const {
+    const std::string cleaned = clean_text(text);
+    WordPattern::Words words(pattern, cleaned);
+    for (auto word = words.next(); !word.empty() && !is_full(ids, limit); word = words.next()) {
+      if (word == kStart) {
+        ids.push_back(start);
+      } else if (word == kEnd) {
+        ids.push_back(end);
+      } else {
+        encoding.encode_word(word, ids);
+      }
+    }
+  }
+
+  void encode_as_file_says(std::string_view text, std::size_t limit, std::vector<std::int32_t>& ids) const {
+    const std::string valid = encode_utf8(decode_utf8(text));
+    for (const auto& piece : raw_tokens.split(valid)) {
+      if (is_full(ids, limit)) return;
+      if (piece.id) {
+        ids.push_back(*piece.id);
+        continue;
+      }
+      const std::string normalized = normalize(piece.text, normalizer);
+      for (const auto& part : normalized_tokens.split(normalized)) {
+        if (is_full(ids, limit)) return;
+        if (part.id) {
+          ids.push_back(*part.id);
+        } else {
+          encode_words(part.text, limit, ids);
+        }
+      }
+    }
+  }
+
+  void encode_words(std::string_view text, std::size_t limit, std::vector<std::int32_t>& ids) const {
+    WordPattern::Words words(pattern, text);
+    for (auto word = words.next(); !word.empty() && !is_full(ids, limit); word = words.next()) {
+      constexpr std::size_t kBracket = 2;  // "<|" and "|>"
+      if (split_again && (word == kStart || word == kEnd)) {
+        encoding.encode_word(word.substr(0, kBracket), ids);
+        encoding.encode_word(word.substr(kBracket, word.size() - 2 * kBracket), ids);
+        encoding.encode_word(word.substr(word.size() - kBracket), ids);
+      } else {
+        encoding.encode_word(word, ids);
+      }
+    }
   }
 
   BytePairEncoding encoding;
   std::size_t size;
   std::int32_t start, end;
-  std::unique_ptr<pcre2_code, FreePattern> pattern;
+  WordPattern pattern;
+  TextCleaning cleaning = TextCleaning::kOpenAi;
+  // The rest is tokenizer.json's.
+  std::vector<NormalizerStep> normalizer;
+  bool split_again = false;
+  AddedTokens raw_tokens{{}}, normalized_tokens{{}};
 };
 
 Tokenizer::Tokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -146,7 +161,8 @@ Tokenizer Tokenizer::from_vocabulary(const fs::path& vocab_json, const fs::path&
   try {
     return Tokenizer(std::make_unique<Impl>(vocabulary, merges));
   } catch (const std::runtime_error& error) {
-    fail(vocab_json, std::string(error.what()) + ": vocab.json and merges.txt do not belong together, or it is no byte-level BPE");
+    fail_tokenizer(vocab_json,
+                   std::string(error.what()) + ": vocab.json and merges.txt do not belong together, or it is no byte-level BPE");
   }
 }
 
@@ -160,51 +176,57 @@ Tokenizer Tokenizer::from_merges(const fs::path& file) {
   for (const auto& [left, right] : merges) add(left + right);
   add(std::string(kStart));
   add(std::string(kEnd));
-  if (vocabulary.size() != 512 + merges.size() + 2) fail(file, "a merge is there twice");
+  if (vocabulary.size() != 512 + merges.size() + 2) fail_tokenizer(file, "a merge is there twice");
   try {
     return Tokenizer(std::make_unique<Impl>(vocabulary, merges));
   } catch (const std::runtime_error& error) {
-    fail(file, error.what());
+    fail_tokenizer(file, error.what());
   }
 }
 
-bool Tokenizer::has_files(const fs::path& directory) {
-  if (fs::exists(directory / "vocab.json") && fs::exists(directory / "merges.txt")) return true;
-  return fs::exists(directory / kOpenAiMerges[0]) || fs::exists(directory / kOpenAiMerges[1]);
+Tokenizer Tokenizer::from_tokenizer_json(const fs::path& file) {
+  const auto read = read_tokenizer_json(file);
+  std::vector<std::string> normalized;
+  for (const auto& token : read.added_tokens) {
+    if (token.normalized) normalized.push_back(normalize(token.content, read.normalizer));
+  }
+  std::sort(normalized.begin(), normalized.end());
+  if (std::adjacent_find(normalized.begin(), normalized.end()) != normalized.end())
+    fail_tokenizer(file, "\"added_tokens\" has two tokens that are the same once normalised: use vocab.json with merges.txt");
+  try {
+    return Tokenizer(std::make_unique<Impl>(read));
+  } catch (const std::runtime_error& error) {
+    fail_tokenizer(file, std::string(error.what()) + ": \"model.vocab\" and \"model.merges\" do not belong together");
+  }
 }
+
+std::vector<fs::path> Tokenizer::source_files(const fs::path& directory) {
+  if (fs::exists(directory / "vocab.json") && fs::exists(directory / "merges.txt"))
+    return {directory / "vocab.json", directory / "merges.txt"};
+  for (const auto* name : {kOpenAiMerges[0], kOpenAiMerges[1], "tokenizer.json"}) {
+    if (fs::exists(directory / name)) return {directory / name};
+  }
+  return {};
+}
+
+bool Tokenizer::has_files(const fs::path& directory) { return !source_files(directory).empty(); }
 
 Tokenizer Tokenizer::open(const fs::path& path) {
-  if (!fs::is_directory(path)) return from_merges(path);
-  if (fs::exists(path / "vocab.json") && fs::exists(path / "merges.txt")) return from_vocabulary(path / "vocab.json", path / "merges.txt");
-  for (const auto* name : kOpenAiMerges) {
-    if (fs::exists(path / name)) return from_merges(path / name);
+  auto files = fs::is_directory(path) ? source_files(path) : std::vector<fs::path>{path};
+  if (files.empty()) {
+    throw std::runtime_error("no tokenizer in " + path.string() +
+                             ": vocab.json with merges.txt, bpe_simple_vocab_16e6.txt.gz, or tokenizer.json is what clipdex reads");
   }
-  throw std::runtime_error("no tokenizer in " + path.string() +
-                           ": vocab.json with merges.txt, or bpe_simple_vocab_16e6.txt.gz, is what clipdex reads");
+  if (files.size() == 2) return from_vocabulary(files[0], files[1]);
+  return files[0].extension() == ".json" ? from_tokenizer_json(files[0]) : from_merges(files[0]);
 }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text, std::size_t context_length) const {
-  const std::string cleaned = clean_text(text);
   std::vector<std::int32_t> ids = {impl_->start};
-  const std::unique_ptr<pcre2_match_data, FreeMatch> match(::pcre2_match_data_create_from_pattern(impl_->pattern.get(), nullptr));
-  if (!match) throw std::bad_alloc();
-  const auto* subject = reinterpret_cast<PCRE2_SPTR>(cleaned.data());
-  for (std::size_t at = 0; at < cleaned.size();) {
-    // What lies beyond the context cannot change the result.
-    if (context_length > 0 && ids.size() >= context_length) break;
-    const int matched = ::pcre2_match(impl_->pattern.get(), subject, cleaned.size(), at, PCRE2_NO_UTF_CHECK, match.get(), nullptr);
-    if (matched == PCRE2_ERROR_NOMATCH) break;
-    if (matched < 1) throw std::runtime_error("a text cannot be split into words: PCRE2 reports error " + std::to_string(matched));
-    const auto* bounds = ::pcre2_get_ovector_pointer(match.get());
-    const std::string_view word(cleaned.data() + bounds[0], bounds[1] - bounds[0]);
-    at = bounds[1];
-    if (word == kStart) {
-      ids.push_back(impl_->start);
-    } else if (word == kEnd) {
-      ids.push_back(impl_->end);
-    } else {
-      impl_->encoding.encode_word(word, ids);
-    }
+  if (impl_->cleaning == TextCleaning::kOpenAi) {
+    impl_->encode_openai(text, context_length, ids);
+  } else {
+    impl_->encode_as_file_says(text, context_length, ids);
   }
   ids.push_back(impl_->end);
   if (context_length > 0 && ids.size() > context_length) {
@@ -217,5 +239,6 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, std::size_t c
 std::int32_t Tokenizer::start_token() const { return impl_->start; }
 std::int32_t Tokenizer::end_token() const { return impl_->end; }
 std::size_t Tokenizer::vocabulary_size() const { return impl_->size; }
+TextCleaning Tokenizer::cleaning() const { return impl_->cleaning; }
 
 }  // namespace clipdex::encoder

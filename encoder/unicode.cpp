@@ -7,6 +7,8 @@
 namespace clipdex::encoder {
 namespace {
 
+constexpr std::int32_t kDottedI = 0x130, kDotAbove = 0x307;  // the one letter whose lower case is two characters
+
 int combining_class(std::int32_t c) { return utf8proc_get_property(c)->combining_class; }
 
 // utf8proc's own canonical ordering takes quadratic time for a long run of combining marks, so it is handed ordered code points.
@@ -124,7 +126,7 @@ std::int32_t windows_1252(std::int32_t c) {
 bool is_decimal_digit(std::int32_t c) { return utf8proc_category(c) == UTF8PROC_CATEGORY_ND; }
 
 Codepoints lower_case(const Codepoints& text) {
-  constexpr std::int32_t kSigma = 0x3A3, kFinalSigma = 0x3C2, kDottedI = 0x130, kDotAbove = 0x307;
+  constexpr std::int32_t kSigma = 0x3A3, kFinalSigma = 0x3C2;
   // Unicode's Final_Sigma: a cased letter stands before and none behind, ignorable characters aside.
   std::vector<bool> cased_follows(text.size());
   bool cased = false;
@@ -146,6 +148,37 @@ Codepoints lower_case(const Codepoints& text) {
       out.push_back(utf8proc_tolower(c));
     }
     if (!is_case_ignorable(c)) cased = is_cased(c);
+  }
+  return out;
+}
+
+Codepoints lower_case_each(const Codepoints& text) {
+  Codepoints out;
+  out.reserve(text.size());
+  for (const auto c : text) {
+    if (c == kDottedI) {
+      out.push_back('i');
+      out.push_back(kDotAbove);
+    } else {
+      out.push_back(utf8proc_tolower(c));
+    }
+  }
+  return out;
+}
+
+bool is_white_space(std::int32_t c) {
+  return c == ' ' || (c >= 0x09 && c <= 0x0D) || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+Codepoints collapse_white_space(const Codepoints& text) {
+  Codepoints out;
+  out.reserve(text.size());
+  bool behind_space = false;
+  for (const auto c : text) {
+    const bool space = is_white_space(c);
+    if (!space || !behind_space) out.push_back(space ? ' ' : c);
+    behind_space = space;
   }
   return out;
 }

@@ -29,6 +29,14 @@ bool is_decimal_digit(std::int32_t c);
 // Python's str.lower: Unicode's lower case, with the final form of sigma at the ends of words. O(n).
 Codepoints lower_case(const Codepoints& text);
 
+// Rust's char::to_lowercase: one character at a time, whatever stands around it; one of them becomes two. O(n).
+Codepoints lower_case_each(const Codepoints& text);
+
+// Unicode's property White_Space.
+bool is_white_space(std::int32_t c);
+// Each run of it becomes one ' '.
+Codepoints collapse_white_space(const Codepoints& text);
+
 // One character at a time.
 std::int32_t upper_case(std::int32_t c);
 

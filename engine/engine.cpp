@@ -8,6 +8,7 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/classifier_cache.h"
 #include "engine/collection_settings.h"
 #include "engine/data_directory.h"
 #include "engine/identifiers.h"
@@ -95,6 +96,7 @@ struct Engine::Impl {
   DataDirectory data;
   std::shared_ptr<const ClipEncoder> encoder;
   std::shared_ptr<const ImagePreparation> preparation;
+  ClassifierCache classifiers{std::size_t{64} << 20};
   mutable std::mutex mutex;  // of the next two; never held while a file is touched
   std::map<std::string, OpenCollection, std::less<>> collections;
   std::map<std::string, std::string, std::less<>> unusable;  // name -> reason
@@ -107,6 +109,22 @@ Engine::~Engine() = default;
 const ClipEncoder& Engine::encoder() const { return *impl_->encoder; }
 const ImageLimits& Engine::limits() const { return impl_->preparation->limits(); }
 std::vector<float> Engine::embed_image(const std::string& file) const { return impl_->preparation->embed(file); }
+
+ClassificationResult Engine::classify(const std::string& file, const LabelSet& set, std::size_t top) const {
+  using Clock = std::chrono::steady_clock;
+  const auto milliseconds = [](Clock::duration time) { return std::chrono::duration<double, std::milli>(time).count(); };
+  check_label_set(set, kServedPromptsMax);
+  const auto begin = Clock::now();
+  const auto image = embed_image(file);  // first: a damaged picture costs no prompts
+  const auto encoded = Clock::now();
+  const auto classifier = impl_->classifiers.get(*impl_->encoder, set);
+  const auto labelled = Clock::now();
+  ClassificationResult result{.labels = classifier->classify(image, top)};
+  result.encode_ms = milliseconds(encoded - begin);
+  result.labels_ms = milliseconds(labelled - encoded);
+  result.total_ms = milliseconds(Clock::now() - begin);
+  return result;
+}
 
 std::shared_ptr<Collection> Engine::collection(std::string_view name) const {
   const std::lock_guard lock(impl_->mutex);

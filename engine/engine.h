@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/classification.h"
 #include "engine/collection.h"
 #include "engine/errors.h"
 #include "engine/model.h"
@@ -29,6 +30,13 @@ struct UnusableCollection {
   std::string reason;  // with the remedy
 };
 
+struct ClassificationResult {
+  std::vector<LabelProbability> labels;  // best first
+  double labels_ms = 0;                  // for encoding the labels; next to nothing for a set that was used lately
+  double encode_ms = 0;                  // for the picture
+  double total_ms = 0;
+};
+
 // Any thread may call it. One process at a time owns a data directory (a lock file says who).
 class Engine {
  public:
@@ -43,6 +51,10 @@ class Engine {
   const ImageLimits& limits() const;
   // The unit embedding of a picture file. Throws ImageError.
   std::vector<float> embed_image(const std::string& file) const;
+
+  // Which of the labels the picture (a file's bytes) goes with; `top` as in LabelClassifier::classify(). At most kServedPromptsMax prompts.
+  // Throws ImageError, std::invalid_argument.
+  ClassificationResult classify(const std::string& file, const LabelSet& set, std::size_t top = 0) const;
 
   // nullptr if there is none. Throws ConflictError with the reason if it is there and unusable.
   std::shared_ptr<Collection> collection(std::string_view name) const;

@@ -1,4 +1,4 @@
-// From files to embeddings: decoding on several threads, encoding on the encoder's. Private to engine/.
+// From files to embeddings: decoding on several threads, encoding on the encoder's.
 #pragma once
 
 #include <cstddef>

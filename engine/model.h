@@ -27,6 +27,7 @@ using encoder::preprocess_into;
 using encoder::Preprocessing;
 using encoder::reduced_decoding;
 using encoder::ThumbnailOptions;
+using encoder::TextCleaning;
 using encoder::Tokenizer;
 using encoder::VisionKind;
 using encoder::whole_height;

@@ -3,6 +3,7 @@
 #include <httplib.h>
 
 #include "http/base64.h"
+#include "http/json_classify.h"
 #include "http/json_ingest.h"
 #include "http/json_search.h"
 
@@ -144,6 +145,13 @@ engine::SearchResult Client::search(std::string_view collection, const engine::S
   return impl_->understood([&] {
     return parse_search_result(
         *impl_->answer(impl_->client.Post(collection_path(collection) + "/search", to_json(request).dump(), "application/json")));
+  });
+}
+
+engine::ClassificationResult Client::classify(const std::string& image, const engine::LabelSet& set, std::size_t top) {
+  return impl_->understood([&] {
+    const auto body = to_json(ClassifyCall{.image = image, .set = set, .top = top}).dump();
+    return parse_classification(*impl_->answer(impl_->client.Post("/v1/classify", body, "application/json")));
   });
 }
 

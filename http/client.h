@@ -45,6 +45,8 @@ class Client {
 
   std::vector<engine::IngestResult> ingest(std::string_view collection, std::span<const engine::IngestItem> items);
   engine::SearchResult search(std::string_view collection, const engine::SearchRequest& request);
+  // image: the file.
+  engine::ClassificationResult classify(const std::string& image, const engine::LabelSet& set, std::size_t top);
   engine::ImagePage list(std::string_view collection, std::string_view after_id, std::size_t limit);
   std::optional<engine::ImageRecord> get(std::string_view collection, std::string_view id);
   bool remove(std::string_view collection, std::string_view id);

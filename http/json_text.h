@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "engine/classification.h"
 #include "engine/collection.h"
 
 namespace clipdex::http {
@@ -12,5 +13,7 @@ std::string to_json_text(const engine::ImageRecord& record);
 std::string to_json_text(const engine::SearchHit& hit);
 std::string to_json_text(const engine::IngestResult& result);
 std::string to_json_text(const engine::CollectionStatistics& statistics);
+// An array.
+std::string to_json_text(const std::vector<engine::LabelProbability>& labels);
 
 }  // namespace clipdex::http

@@ -67,6 +67,7 @@ void get_content(Call& call);
 void patch_image(Call& call);
 void delete_image(Call& call);
 void post_search(Call& call);
+void post_classify(Call& call);
 void post_embeddings(Call& call);
 void get_info(Call& call);
 void get_health(Call& call);

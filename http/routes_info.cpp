@@ -22,7 +22,8 @@ void get_info(Call& call) {
                       {"image_pixels", limits.pixels_max},
                       {"image_side", limits.side_max},
                       {"json_depth", call.options.json_depth_max},
-                      {"search_limit", engine::kSearchLimitMax}}},
+                      {"search_limit", engine::kSearchLimitMax},
+                      {"classify_prompts", engine::kServedPromptsMax}}},
                     {"collections", call.engine.collections().size()}});
 }
 
