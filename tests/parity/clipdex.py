@@ -14,7 +14,7 @@ class Clipdex:
     def lines(self, arguments):
         """JSON lines, and what it said on standard error if it failed."""
         done = subprocess.run([self.program, *arguments], capture_output=True, text=True, check=False)
-        return [json.loads(line) for line in done.stdout.splitlines()], None if done.returncode == 0 else done.stderr.strip()
+        return [json.loads(line) for line in done.stdout.split("\n") if line], None if done.returncode == 0 else done.stderr.strip()
 
     def embed(self, model, inputs):
         """inputs: (option, value). Unit embeddings in their order, None for one that is refused; and what was said of those."""

@@ -44,7 +44,9 @@ class OpenClip:
             self.model = open_clip.openai.load_openai_model(str(path), precision="fp32", device="cpu")
             self.transform = open_clip.image_transform(self.model.visual.image_size, is_train=False)
         self.model.eval()
-        self.tokenizer = open_clip.SimpleTokenizer()
+        positions = self.model.text.positional_embedding if hasattr(self.model, "text") else self.model.positional_embedding
+        self.context = len(positions)
+        self.tokenizer = open_clip.SimpleTokenizer(context_length=self.context)
 
     def pixels(self, file):
         return self.transform(open_picture(file)).unsqueeze(0)
@@ -59,6 +61,6 @@ class OpenClip:
 
     @torch.no_grad()
     def text(self, ids):
-        row = torch.zeros(1, self.model.context_length if isinstance(getattr(self.model, "context_length", None), int) else 77, dtype=torch.int64)
+        row = torch.zeros(1, self.context, dtype=torch.int64)
         row[0, : len(ids)] = torch.tensor(ids)
         return self.model.encode_text(row)
