@@ -72,7 +72,7 @@ class Classify {
 
   int run() {
     const auto files = collect_inputs(options_.paths);
-    if (files.empty()) throw std::invalid_argument("there is no picture in what was named: .jpg, .jpeg and .png are looked for in folders");
+    if (files.empty()) throw std::invalid_argument("there is no picture in what was named: " + picture_extensions() + " are looked for in folders");
     if (options_.server.empty()) {
       classify_here(files);
     } else {
