@@ -53,7 +53,8 @@ at::Tensor read_weight(const Checkpoint& checkpoint, const std::string& name) {
     parts.push_back(as_tensor(checkpoint, *view));
   }
   auto value = parts.size() == 1 ? parts.front() : at::cat(parts);
-  return origin.transposed ? value.t() : value;
+  // Copied, so that every layout gives the same bits.
+  return origin.transposed ? value.t().contiguous() : value;
 }
 
 void load_weights(ClipModel& model, const Checkpoint& checkpoint) {
