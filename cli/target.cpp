@@ -125,7 +125,7 @@ void add_target_options(CLI::App& command, TargetOptions& options, bool with_col
       ->check(check_address);
   command.add_option("--data", options.data, "Data directory of this machine, instead of a server (default: CLIPDEX_DATA)")
       ->check(check_not_empty);
-  command.add_option("--model", options.model, "With --data: the model's directory (default: CLIPDEX_MODEL, else the built-in model)")
+  command.add_option("--model", options.model, "With --data: the model's directory or checkpoint (default: CLIPDEX_MODEL, else the built-in model)")
       ->check(check_not_empty);
   if (with_collection) command.add_option("-c,--collection", options.collection, "Collection")->check(check_text)->capture_default_str();
 }

@@ -15,8 +15,6 @@ void require_between(std::string_view name, std::int64_t value, std::int64_t lea
                                                std::to_string(most) + " is what clipdex supports");
 }
 
-std::string_view activation_name(Activation activation) { return activation == Activation::kQuickGelu ? "quick_gelu" : "gelu"; }
-
 std::uint64_t block_parameters(std::uint64_t width, std::uint64_t mlp_width) {
   const std::uint64_t attention = 4 * width * width + 4 * width;
   const std::uint64_t mlp = 2 * width * mlp_width + mlp_width + width;
@@ -83,6 +81,8 @@ void validate_text(const TextConfig& text) {
 
 }  // namespace
 
+std::string_view activation_name(Activation activation) { return activation == Activation::kQuickGelu ? "quick_gelu" : "gelu"; }
+
 std::string describe(const ClipConfig& config) {
   const auto& vision = config.vision;
   const auto& text = config.text;
@@ -105,48 +105,18 @@ std::string describe(const ClipConfig& config) {
   return line + " end " + std::to_string(text.end_token);
 }
 
-std::string architecture_name(const ClipConfig& config) {
-  const auto& vision = config.vision;
-  const std::string image_size = std::to_string(vision.image_size);
-  if (vision.kind == VisionKind::kResNet) {
-    struct Published {
-      std::string_view name;
-      std::array<int, 4> blocks;
-      int width;
-      int image_size;
-    };
-    static constexpr Published kPublished[] = {{"RN50", {3, 4, 6, 3}, 64, 224},
-                                               {"RN101", {3, 4, 23, 3}, 64, 224},
-                                               {"RN50x4", {4, 6, 10, 6}, 80, 288},
-                                               {"RN50x16", {6, 8, 18, 8}, 96, 384},
-                                               {"RN50x64", {3, 15, 36, 10}, 128, 448}};
-    for (const auto& known : kPublished) {
-      if (known.blocks == vision.stage_blocks && known.width == vision.width && known.image_size == vision.image_size)
-        return std::string(known.name);
-    }
-    return "ResNet " + std::to_string(vision.width) + " @" + image_size;
-  }
-  struct Size {
-    std::string_view name;
-    int layers, width;
-  };
-  static constexpr Size kSizes[] = {{"S", 12, 384}, {"B", 12, 768}, {"L", 24, 1024}, {"H", 32, 1280}, {"g", 40, 1408}, {"bigG", 48, 1664}};
-  const std::string patch = "/" + std::to_string(vision.patch_size);
-  for (const auto& size : kSizes) {
-    if (size.layers != vision.layers || size.width != vision.width) continue;
-    return "ViT-" + std::string(size.name) + patch + (vision.image_size == 224 ? "" : "@" + image_size);
-  }
-  return "ViT " + std::to_string(vision.layers) + "x" + std::to_string(vision.width) + " " + patch + " @" + image_size;
+std::uint64_t visual_parameter_count(const ClipConfig& config) {
+  const std::uint64_t embedding = config.embedding_dimension;
+  return config.vision.kind == VisionKind::kResNet ? resnet_parameters(config.vision, embedding)
+                                                   : transformer_parameters(config.vision, embedding);
 }
 
 std::uint64_t parameter_count(const ClipConfig& config) {
-  const std::uint64_t embedding = config.embedding_dimension;
   const std::uint64_t width = config.text.width;
-  const std::uint64_t visual = config.vision.kind == VisionKind::kResNet ? resnet_parameters(config.vision, embedding)
-                                                                         : transformer_parameters(config.vision, embedding);
   const std::uint64_t text = (config.text.vocabulary_size + config.text.context_length) * width +
-                             config.text.layers * block_parameters(width, config.text.mlp_width) + 2 * width + width * embedding;
-  return visual + text + /*logit_scale=*/1;
+                             config.text.layers * block_parameters(width, config.text.mlp_width) + 2 * width +
+                             width * config.embedding_dimension;
+  return visual_parameter_count(config) + text + /*logit_scale=*/1;
 }
 
 void validate(const ClipConfig& config) {

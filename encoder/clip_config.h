@@ -4,11 +4,15 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace clipdex::encoder {
 
 enum class VisionKind { kTransformer, kResNet };
 enum class Activation { kQuickGelu, kGelu };
+
+// "quick_gelu" or "gelu", as transformers' configurations say.
+std::string_view activation_name(Activation activation);
 
 struct VisionConfig {
   VisionKind kind = VisionKind::kTransformer;
@@ -23,6 +27,7 @@ struct VisionConfig {
   Activation activation = Activation::kQuickGelu;
   // ResNet only: blocks a stage.
   std::array<int, 4> stage_blocks{3, 4, 6, 3};
+  bool operator==(const VisionConfig&) const = default;
 };
 
 struct TextConfig {
@@ -36,22 +41,23 @@ struct TextConfig {
   float layer_norm_epsilon = 1e-5F;
   // The token whose position is pooled; -1: the first position of the highest id, as OpenAI's model does.
   std::int32_t end_token = -1;
+  bool operator==(const TextConfig&) const = default;
 };
 
 struct ClipConfig {
   int embedding_dimension = 512;
   VisionConfig vision;
   TextConfig text;
+  bool operator==(const ClipConfig&) const = default;
 };
 
 // One line that changes whenever the model's function may change; part of the fingerprint.
 std::string describe(const ClipConfig& config);
 
-// "ViT-B/32", "ViT-L/14@336", "RN50x4", ... for the published shapes, else a description such as "ViT 4x256 /16 @64".
-std::string architecture_name(const ClipConfig& config);
-
 // Of both towers and the temperature, without the running statistics of batch normalisation.
 std::uint64_t parameter_count(const ClipConfig& config);
+// Of the image tower, its projection included.
+std::uint64_t visual_parameter_count(const ClipConfig& config);
 
 // Throws std::invalid_argument that names the impossible number (negative, heads that do not divide the width, absurdly large, ...).
 void validate(const ClipConfig& config);

@@ -1,7 +1,6 @@
 #include "encoder/clip_encoder.h"
 
 #include <c10/core/InferenceMode.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <cstring>
@@ -10,9 +9,9 @@
 #include <stdexcept>
 
 #include "encoder/clip_model.h"
+#include "encoder/clip_tensors.h"
 #include "encoder/encoder_thread.h"
 #include "encoder/model_directory.h"
-#include "encoder/safetensors.h"
 #include "encoder/weights.h"
 
 namespace clipdex::encoder {
@@ -21,37 +20,6 @@ namespace {
 // Large enough to keep the GEMMs busy, small enough that a query waits for one short step of an ingest.
 constexpr std::size_t kImagesPerStep = 32;
 constexpr std::size_t kTextsPerStep = 32;
-
-std::string hexadecimal(const XXH128_hash_t& hash) {
-  XXH128_canonical_t canonical;
-  XXH128_canonicalFromHash(&canonical, hash);
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : canonical.digest) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
-}
-
-std::string fingerprint(const ModelDirectory& directory, const SafetensorsFile& file) {
-  const auto weights = XXH3_128bits(file.bytes().data(), file.bytes().size());
-  const std::string all = describe(directory.config) + "\n" + describe(directory.preprocessing) + "\n" + hexadecimal(weights);
-  return hexadecimal(XXH3_128bits(all.data(), all.size()));
-}
-
-// A configuration that asks for far more than the file holds would take all memory before the first tensor is compared.
-void refuse_absurd_size(const ModelDirectory& directory, const SafetensorsFile& file) {
-  std::uint64_t elements = 0;
-  for (const auto& [name, view] : file.tensors()) elements += view.elements();
-  const std::uint64_t wanted = parameter_count(directory.config);
-  constexpr std::uint64_t kSlack = 1'000'000;
-  if (wanted / 2 > elements + kSlack) {
-    throw std::runtime_error("the configuration in " + directory.directory.string() + " asks for " + std::to_string(wanted) +
-                             " parameters and " + file.path().filename().string() + " holds " + std::to_string(elements) +
-                             ": they do not belong together");
-  }
-}
 
 // The position that is pooled: of the end token, or of the highest id as OpenAI's model does.
 std::size_t pooled_position(const std::vector<std::int32_t>& tokens, std::int32_t end_token) {
@@ -88,33 +56,16 @@ void copy_features(at::Tensor features, bool normalize, float* destination) {
 }  // namespace
 
 struct ClipEncoder::Impl {
-  Impl(const std::filesystem::path& path, const EncoderOptions& options) : directory(read_model_directory(path)), thread(options.threads) {
-    const SafetensorsFile file(directory.weights);
-    refuse_absurd_size(directory, file);
-    if (directory.has_tokenizer) tokenizer = Tokenizer::open(path);
-    check_tokenizer();
+  Impl(const OpenedModel& opened, const EncoderOptions& options) : directory(opened.directory), thread(options.threads) {
+    check_tensors(opened.checkpoint, directory.config);
+    tokenizer = open_tokenizer(directory);
     thread.run([&] {
       model = std::make_shared<ClipModel>(directory.config);
-      load_weights(*model, file);
+      load_weights(*model, opened.checkpoint);
       const c10::InferenceMode inference;
       model->prepare();
     });
-    info.name = std::filesystem::weakly_canonical(path).filename().string();
-    info.architecture = architecture_name(directory.config);
-    info.weights_file = directory.weights.filename().string();
-    info.layout = directory.layout;
-    info.dtype = dominant_type(file);
-    info.parameters = parameter_count(directory.config);
-    info.logit_scale = model->logit_scale.item<float>();
-    info.fingerprint = fingerprint(directory, file);
-  }
-
-  void check_tokenizer() const {
-    if (!tokenizer) return;
-    const auto vocabulary = static_cast<std::size_t>(directory.config.text.vocabulary_size);
-    if (tokenizer->vocabulary_size() <= vocabulary) return;
-    throw std::runtime_error("the tokenizer in " + directory.directory.string() + " has " + std::to_string(tokenizer->vocabulary_size()) +
-                             " tokens and the model has " + std::to_string(vocabulary) + ": they do not belong together");
+    info = describe_model(opened);
   }
 
   std::size_t dimension() const { return static_cast<std::size_t>(directory.config.embedding_dimension); }
@@ -165,7 +116,7 @@ struct ClipEncoder::Impl {
 };
 
 ClipEncoder::ClipEncoder(const std::filesystem::path& model, const EncoderOptions& options)
-    : impl_(std::make_unique<Impl>(model, options)) {}
+    : impl_(std::make_unique<Impl>(open_model(model), options)) {}
 
 ClipEncoder::~ClipEncoder() = default;
 
@@ -183,7 +134,8 @@ Embeddings ClipEncoder::encode_texts(std::span<const std::string> texts, bool no
 std::vector<std::vector<std::int32_t>> ClipEncoder::tokenize(std::span<const std::string> texts) const {
   if (!impl_->tokenizer) {
     throw std::invalid_argument("the model \"" + impl_->info.name +
-                                "\" has no tokenizer (vocab.json and merges.txt): it cannot encode texts");
+                                "\" has no tokenizer: it cannot encode texts. Put the model's vocab.json and merges.txt, its tokenizer.json or " +
+                                "OpenAI's bpe_simple_vocab_16e6.txt.gz beside the weights");
   }
   // A word is tokenized whole, however little of it the context holds; so all lengths are checked before any work.
   for (const auto& text : texts) {

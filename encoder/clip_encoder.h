@@ -12,6 +12,7 @@
 #include "encoder/clip_config.h"
 #include "encoder/core_budget.h"
 #include "encoder/image.h"
+#include "encoder/model_info.h"
 #include "encoder/preprocessing.h"
 #include "encoder/tokenizer.h"
 
@@ -19,18 +20,6 @@ namespace clipdex::encoder {
 
 struct EncoderOptions {
   int threads = 0;  // OpenMP threads of the encoder; 0: one a core
-};
-
-struct ModelInfo {
-  std::string name;          // the directory's name
-  std::string architecture;  // "ViT-B/32", "RN50", or a description such as "ViT 4x256 /16 @64"
-  std::string weights_file;
-  std::string layout;  // "huggingface" or "open_clip"
-  std::string dtype;   // of the matrices as stored: "fp32", "fp16", "bf16"
-  std::uint64_t parameters = 0;
-  double logit_scale = 0;  // as stored, the natural logarithm of the temperature's inverse
-  // 32 hex digits over configuration, preprocessing and weights: a collection belongs to exactly one.
-  std::string fingerprint;
 };
 
 // Row-major [count, dimension] matrix of embeddings.
@@ -48,7 +37,7 @@ inline constexpr std::size_t kTextBytesMax = std::size_t{64} << 10;
 // so that callers never multiply OpenMP's threads.
 class ClipEncoder {
  public:
-  // `model`: a Hugging Face or open_clip directory. Throws std::runtime_error that names file, tensor and remedy.
+  // `model`: a directory or a checkpoint that open_model() reads. Throws std::runtime_error that names file, tensor and remedy.
   explicit ClipEncoder(const std::filesystem::path& model, const EncoderOptions& options = {});
   ~ClipEncoder();
   ClipEncoder(const ClipEncoder&) = delete;

@@ -2,236 +2,190 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "encoder/clip_tensors.h"
+#include "encoder/config_files.h"
+#include "encoder/config_inference.h"
 #include "encoder/tokenizer.h"
 
 namespace clipdex::encoder {
 namespace {
 
-using nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kConfigBytesMax = 16U << 20;
+constexpr const char* kHuggingFaceConfig = "config.json";
+constexpr const char* kOpenClipConfig = "open_clip_config.json";
+constexpr const char* kPreprocessorConfig = "preprocessor_config.json";
 
-json read_json(const fs::path& file) {
-  std::error_code error;
-  const auto size = fs::file_size(file, error);
-  if (error) throw std::runtime_error("cannot read " + file.string() + ": " + error.message());
-  if (size > kConfigBytesMax) throw std::runtime_error(file.string() + " is too large for a configuration file");
-  std::ifstream stream(file);
-  auto value = json::parse(stream, /*callback=*/nullptr, /*allow_exceptions=*/false);
-  if (!value.is_object()) throw std::runtime_error(file.string() + " is not a JSON object: it is damaged or not a model's configuration");
-  return value;
-}
+// In the order in which the libraries look for them.
+constexpr std::array<std::string_view, 4> kHuggingFaceWeights = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                                                                 "pytorch_model.bin.index.json"};
+constexpr std::array<std::string_view, 15> kOpenClipWeights = {"open_clip_model.safetensors",
+                                                               "open_clip_model.safetensors.index.json",
+                                                               "open_clip_pytorch_model.safetensors",
+                                                               "open_clip_pytorch_model.bin",
+                                                               "open_clip_pytorch_model.bin.index.json",
+                                                               "open_clip_pytorch_model.pth",
+                                                               "open_clip_model.bin",
+                                                               "open_clip_model.pth",
+                                                               "model.safetensors",
+                                                               "model.safetensors.index.json",
+                                                               "pytorch_model.bin",
+                                                               "pytorch_model.bin.index.json",
+                                                               "pytorch_model.pth",
+                                                               "model.pth",
+                                                               "open_clip_pytorch_model.pt"};
 
-// A section of a configuration file, with defaults for what it leaves out and errors that name file and key.
-class Section {
- public:
-  Section(json values, std::string where) : values_(std::move(values)), where_(std::move(where)) {}
-
-  bool has(std::string_view key) const { return values_.contains(key) && !values_[std::string(key)].is_null(); }
-
-  int integer(std::string_view key, int otherwise) const {
-    if (!has(key)) return otherwise;
-    const auto& value = values_[std::string(key)];
-    if (!value.is_number_integer() || value.get<std::int64_t>() < INT32_MIN || value.get<std::int64_t>() > INT32_MAX)
-      fail(key, "a whole number");
-    return value.get<int>();
-  }
-
-  double number(std::string_view key, double otherwise) const {
-    if (!has(key)) return otherwise;
-    const auto& value = values_[std::string(key)];
-    if (!value.is_number()) fail(key, "a number");
-    return value.get<double>();
-  }
-
-  std::string text(std::string_view key, const std::string& otherwise) const {
-    if (!has(key)) return otherwise;
-    const auto& value = values_[std::string(key)];
-    if (!value.is_string()) fail(key, "a string");
-    return value.get<std::string>();
-  }
-
-  bool flag(std::string_view key, bool otherwise) const {
-    if (!has(key)) return otherwise;
-    const auto& value = values_[std::string(key)];
-    if (!value.is_boolean()) fail(key, "true or false");
-    return value.get<bool>();
-  }
-
-  Section section(std::string_view key) const {
-    if (!has(key)) return {json::object(), where_ + ", " + std::string(key)};
-    if (!values_[std::string(key)].is_object()) fail(key, "an object");
-    return {values_[std::string(key)], where_ + ", " + std::string(key)};
-  }
-
-  const json& values() const { return values_; }
-  const std::string& where() const { return where_; }
-
-  [[noreturn]] void fail(std::string_view key, std::string_view what) const {
-    throw std::runtime_error(where_ + ": \"" + std::string(key) + "\" is not " + std::string(what));
-  }
-
- private:
-  json values_;
-  std::string where_;
-};
-
-Activation activation(const Section& section) {
-  const auto name = section.text("hidden_act", "quick_gelu");
-  if (name == "quick_gelu") return Activation::kQuickGelu;
-  if (name == "gelu") return Activation::kGelu;
-  throw std::runtime_error(section.where() + ": hidden_act \"" + name + "\" is not supported; quick_gelu and gelu are");
-}
-
-// Defaults are transformers' CLIPTextConfig and CLIPVisionConfig: files on the hub leave keys out.
-ClipConfig huggingface_config(const fs::path& file) {
-  const Section top(read_json(file), file.string());
-  const auto type = top.text("model_type", "clip");
-  if (type != "clip") throw std::runtime_error(file.string() + ": model_type \"" + type + "\" is not supported; \"clip\" is");
-  const auto text = top.section(top.has("text_config_dict") ? "text_config_dict" : "text_config");
-  const auto vision = top.section(top.has("vision_config_dict") ? "vision_config_dict" : "vision_config");
-  ClipConfig config;
-  config.embedding_dimension = top.integer("projection_dim", 512);
-  config.vision.image_size = vision.integer("image_size", 224);
-  config.vision.width = vision.integer("hidden_size", 768);
-  config.vision.heads = vision.integer("num_attention_heads", 12);
-  config.vision.layers = vision.integer("num_hidden_layers", 12);
-  config.vision.patch_size = vision.integer("patch_size", 32);
-  config.vision.mlp_width = vision.integer("intermediate_size", 3072);
-  config.vision.activation = activation(vision);
-  config.vision.layer_norm_epsilon = static_cast<float>(vision.number("layer_norm_eps", 1e-5));
-  config.text.context_length = text.integer("max_position_embeddings", 77);
-  config.text.vocabulary_size = text.integer("vocab_size", 49408);
-  config.text.width = text.integer("hidden_size", 512);
-  config.text.heads = text.integer("num_attention_heads", 8);
-  config.text.layers = text.integer("num_hidden_layers", 12);
-  config.text.mlp_width = text.integer("intermediate_size", 2048);
-  config.text.activation = activation(text);
-  config.text.layer_norm_epsilon = static_cast<float>(text.number("layer_norm_eps", 1e-5));
-  // OpenAI's own files say 2, which is wrong and which transformers takes as "the highest id".
-  constexpr int kLegacyEndToken = 2;
-  const int end_token = text.integer("eos_token_id", 49407);
-  config.text.end_token = end_token == kLegacyEndToken ? -1 : end_token;
-  return config;
-}
-
-int mlp_width(const Section& section, int width) { return static_cast<int>(width * section.number("mlp_ratio", 4.0)); }
-
-// Defaults are open_clip's CLIPVisionCfg and CLIPTextCfg.
-VisionConfig open_clip_vision(const Section& vision, Activation activation) {
-  for (const auto* key : {"timm_model_name", "attentional_pool", "no_ln_pre", "pool_type", "final_ln_after_pool", "ls_init_value"}) {
-    if (!vision.has(key)) continue;
-    const auto& value = vision.values()[key];
-    const bool harmless = value == false || value == "tok";
-    if (!harmless) throw std::runtime_error(vision.where() + ": \"" + key + "\" is an architecture that clipdex does not support");
-  }
-  VisionConfig config;
-  config.image_size = vision.integer("image_size", 224);
-  const int head_width = vision.integer("head_width", 64);
-  if (head_width < 1) vision.fail("head_width", "positive");
-  config.width = vision.integer("width", 768);
-  config.activation = activation;
-  if (vision.has("layers") && vision.values()["layers"].is_array()) {
-    const auto& blocks = vision.values()["layers"];
-    config.kind = VisionKind::kResNet;
-    config.width = vision.integer("width", 64);
-    if (blocks.size() != config.stage_blocks.size()) vision.fail("layers", "four whole numbers");
-    for (std::size_t i = 0; i < blocks.size(); ++i) {
-      if (!blocks[i].is_number_unsigned() || blocks[i] > 256) vision.fail("layers", "four whole numbers");
-      config.stage_blocks[i] = blocks[i].get<int>();
-    }
-    constexpr int kFeaturesPerWidth = 32;  // the last stage has 8 width planes, times the expansion of 4
-    config.heads = config.width * kFeaturesPerWidth / head_width;
-    return config;
-  }
-  config.layers = vision.integer("layers", 12);
-  config.patch_size = vision.integer("patch_size", 16);
-  config.heads = config.width / head_width;
-  config.mlp_width = mlp_width(vision, config.width);
-  return config;
-}
-
-ClipConfig open_clip_config(const fs::path& file) {
-  const Section top(read_json(file), file.string());
-  const auto model = top.section("model_cfg");
-  const auto text = model.section("text_cfg");
-  for (const auto* key : {"hf_model_name", "embed_cls", "no_causal_mask", "proj_bias"}) {
-    if (!text.has(key) || text.values()[key] == false) continue;
-    throw std::runtime_error(text.where() + ": \"" + key + "\" is an architecture that clipdex does not support");
-  }
-  const auto activation = model.flag("quick_gelu", false) ? Activation::kQuickGelu : Activation::kGelu;
-  ClipConfig config;
-  config.embedding_dimension = model.integer("embed_dim", 512);
-  config.vision = open_clip_vision(model.section("vision_cfg"), activation);
-  config.text.context_length = text.integer("context_length", 77);
-  config.text.vocabulary_size = text.integer("vocab_size", 49408);
-  config.text.width = text.integer("width", 512);
-  config.text.heads = text.integer("heads", 8);
-  config.text.layers = text.integer("layers", 12);
-  config.text.mlp_width = mlp_width(text, config.text.width);
-  config.text.activation = activation;
-  if (text.text("pool_type", "argmax") == "eos") config.text.end_token = text.integer("eos_id", 2);
-  return config;
-}
-
-fs::path find_weights(const fs::path& directory, bool open_clip_first) {
-  std::vector<std::string> names = {"model.safetensors", "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors"};
-  if (open_clip_first) std::rotate(names.begin(), names.begin() + 1, names.end());
-  for (const auto& name : names) {
+std::optional<fs::path> first_file(const fs::path& directory, std::span<const std::string_view> names) {
+  for (const auto name : names) {
     if (fs::is_regular_file(directory / name)) return directory / name;
   }
-  throw std::runtime_error("no weights in " + directory.string() +
-                           ": model.safetensors or open_clip_model.safetensors is what clipdex reads");
+  return std::nullopt;
 }
 
-}  // namespace
+// What the directory's own files describe; for each the file, or nothing.
+struct Descriptions {
+  std::optional<fs::path> huggingface, open_clip;
+};
 
-ModelDirectory read_model_directory(const fs::path& directory) {
-  if (!fs::exists(directory)) throw std::runtime_error("there is no model in " + directory.string() + ": no such file or directory");
-  if (!fs::is_directory(directory)) throw std::runtime_error(directory.string() + " is not a directory: name the model's directory");
-  const auto huggingface_file = directory / "config.json";
-  const auto open_clip_file = directory / "open_clip_config.json";
-  const bool has_huggingface = fs::exists(huggingface_file);
-  const bool has_open_clip = fs::exists(open_clip_file);
-  if (!has_huggingface && !has_open_clip) {
-    throw std::runtime_error("there is no model in " + directory.string() + ": it has neither config.json nor open_clip_config.json");
-  }
-  ModelDirectory model;
-  model.directory = directory;
-  // With both, config.json describes model.safetensors unless open_clip's own weights are there.
-  const bool open_clip = has_open_clip && (!has_huggingface || !fs::exists(directory / "model.safetensors"));
-  model.layout = open_clip ? "open_clip" : "huggingface";
-  model.weights = find_weights(directory, open_clip);
-  model.config = open_clip ? open_clip_config(open_clip_file) : huggingface_config(huggingface_file);
-  try {
-    validate(model.config);
-  } catch (const std::invalid_argument& error) {
-    throw std::runtime_error((open_clip ? open_clip_file : huggingface_file).string() + ": " + error.what());
-  }
-  const auto preprocessor = directory / "preprocessor_config.json";
+Descriptions descriptions_in(const fs::path& directory) {
+  Descriptions found;
+  const auto config = directory / kHuggingFaceConfig;
+  if (fs::exists(config) && is_huggingface_config(config)) found.huggingface = config;
+  if (fs::exists(directory / kOpenClipConfig)) found.open_clip = directory / kOpenClipConfig;
+  return found;
+}
+
+void check_size(const ModelDirectory& model, const fs::path& described_by) {
   const int image_size = model.config.vision.image_size;
-  if (open_clip) {
-    model.preprocessing = read_open_clip_preprocessing(open_clip_file, image_size);
-  } else if (fs::exists(preprocessor)) {
-    model.preprocessing = read_huggingface_preprocessing(preprocessor, image_size);
+  if (model.preprocessing.width == image_size && model.preprocessing.height == image_size) return;
+  throw std::runtime_error(described_by.string() + ": preprocessing makes pictures of " + std::to_string(model.preprocessing.width) + " x " +
+                           std::to_string(model.preprocessing.height) + " and the model takes " + std::to_string(image_size) + " x " +
+                           std::to_string(image_size));
+}
+
+void read_huggingface_preprocessor(ModelDirectory& model) {
+  const int image_size = model.config.vision.image_size;
+  const auto file = model.directory / kPreprocessorConfig;
+  if (fs::exists(file)) {
+    model.preprocessing = read_huggingface_preprocessing(file, image_size);
+    check_size(model, file);
   } else {
     model.preprocessing = {
         .width = image_size, .height = image_size, .resize_to = image_size, .convention = PreprocessingConvention::kHuggingFace};
   }
-  if (model.preprocessing.width != image_size || model.preprocessing.height != image_size) {
-    throw std::runtime_error((open_clip ? open_clip_file : preprocessor).string() + ": preprocessing makes pictures of " +
-                             std::to_string(model.preprocessing.width) + " x " + std::to_string(model.preprocessing.height) +
-                             " and the model takes " + std::to_string(image_size) + " x " + std::to_string(image_size));
+}
+
+void describe_as_huggingface(ModelDirectory& model, const fs::path& config) {
+  model.layout = "huggingface";
+  model.config = read_huggingface_config(config);
+  read_huggingface_preprocessor(model);
+}
+
+void describe_as_open_clip(ModelDirectory& model, const fs::path& config) {
+  model.layout = "open_clip";
+  model.config = read_open_clip_config(config);
+  model.preprocessing = read_open_clip_preprocessing(config, model.config.vision.image_size);
+  check_size(model, config);
+}
+
+void describe_by_tensors(ModelDirectory& model, const Checkpoint& checkpoint, TensorNaming naming) {
+  auto inferred = infer_model(checkpoint, naming);
+  model.config = inferred.config;
+  model.preprocessing = inferred.preprocessing;
+  model.assumption = std::move(inferred.assumption);
+  const bool huggingface = naming == TensorNaming::kHuggingFace;
+  model.layout = huggingface ? "huggingface" : checkpoint.container() == Container::kTorchScript ? "openai" : "open_clip";
+  if (huggingface && fs::exists(model.directory / kPreprocessorConfig)) read_huggingface_preprocessor(model);
+}
+
+OpenedModel open_file(const fs::path& file) {
+  OpenedModel opened{.directory = {}, .checkpoint = Checkpoint::open(file)};
+  auto& model = opened.directory;
+  model.directory = file.parent_path().empty() ? fs::path(".") : file.parent_path();
+  const auto naming = naming_of(opened.checkpoint);
+  if (!naming) check_tensors(opened.checkpoint, {});  // says so
+  const auto described = descriptions_in(model.directory);
+  if (*naming == TensorNaming::kHuggingFace && described.huggingface) {
+    describe_as_huggingface(model, *described.huggingface);
+  } else if (*naming == TensorNaming::kOpenAi && described.open_clip) {
+    describe_as_open_clip(model, *described.open_clip);
+  } else {
+    describe_by_tensors(model, opened.checkpoint, *naming);
   }
-  model.has_tokenizer = Tokenizer::has_files(directory);
-  return model;
+  return opened;
+}
+
+bool is_checkpoint_name(const fs::path& file) {
+  static constexpr std::array<std::string_view, 4> kExtensions = {".safetensors", ".pt", ".pth", ".bin"};
+  return std::find(kExtensions.begin(), kExtensions.end(), file.extension().string()) != kExtensions.end();
+}
+
+// The one checkpoint of a directory that nothing describes.
+fs::path only_checkpoint(const fs::path& directory) {
+  std::vector<fs::path> files, indexes;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (!entry.is_regular_file()) continue;
+    if (entry.path().filename().string().ends_with(".index.json")) indexes.push_back(entry.path());
+    if (is_checkpoint_name(entry.path())) files.push_back(entry.path());
+  }
+  if (indexes.size() == 1) return indexes.front();
+  if (files.size() == 1) return files.front();
+  const std::string where = "there is no model in " + directory.string() + ": it has neither config.json nor open_clip_config.json";
+  if (files.empty()) throw std::runtime_error(where + ", nor a checkpoint (.safetensors, .pt, .pth, .bin)");
+  throw std::runtime_error(where + ", and " + std::to_string(files.size()) + " checkpoints: name one of them instead of the directory");
+}
+
+OpenedModel open_directory(const fs::path& directory) {
+  const auto described = descriptions_in(directory);
+  if (!described.huggingface && !described.open_clip) return open_file(only_checkpoint(directory));
+  if (described.huggingface) {
+    const auto file = first_file(directory, kHuggingFaceWeights);
+    if (!file && !described.open_clip) {
+      throw std::runtime_error("no weights in " + directory.string() +
+                               ": model.safetensors or pytorch_model.bin, whole or sharded, is what clipdex reads");
+    }
+    if (file) {
+      OpenedModel opened{.directory = {.directory = directory}, .checkpoint = Checkpoint::open(*file)};
+      // With open_clip's configuration too, the names decide.
+      if (!described.open_clip || naming_of(opened.checkpoint) == TensorNaming::kHuggingFace) {
+        describe_as_huggingface(opened.directory, *described.huggingface);
+        return opened;
+      }
+    }
+  }
+  const auto file = first_file(directory, kOpenClipWeights);
+  if (!file) {
+    throw std::runtime_error("no weights in " + directory.string() +
+                             ": open_clip_model.safetensors, open_clip_pytorch_model.bin or model.safetensors is what clipdex reads");
+  }
+  OpenedModel opened{.directory = {.directory = directory}, .checkpoint = Checkpoint::open(*file)};
+  describe_as_open_clip(opened.directory, *described.open_clip);
+  return opened;
+}
+
+std::string name_of(const fs::path& path, bool is_directory) {
+  const auto canonical = fs::weakly_canonical(path);
+  const auto last = canonical.has_filename() ? canonical.filename() : canonical.parent_path().filename();
+  if (is_directory) return last.string();
+  return fs::path(last.string().ends_with(".index.json") ? last.stem() : last).stem().string();
+}
+
+}  // namespace
+
+OpenedModel open_model(const fs::path& path) {
+  if (!fs::exists(path)) throw std::runtime_error("there is no model in " + path.string() + ": no such file or directory");
+  const bool is_directory = fs::is_directory(path);
+  auto opened = is_directory ? open_directory(path) : open_file(path);
+  opened.directory.name = name_of(path, is_directory);
+  opened.directory.has_tokenizer = Tokenizer::has_files(opened.directory.directory);
+  return opened;
 }
 
 }  // namespace clipdex::encoder

@@ -1,26 +1,36 @@
-// What lies in a model directory: which layout, which files, which numbers.
+// Where a model lies and what it is: which layout, which files, which numbers.
 #pragma once
 
 #include <filesystem>
-#include <optional>
 #include <string>
 
+#include "encoder/checkpoint.h"
 #include "encoder/clip_config.h"
 #include "encoder/preprocessing.h"
 
 namespace clipdex::encoder {
 
 struct ModelDirectory {
-  std::filesystem::path directory;
-  std::string layout;  // "huggingface" or "open_clip"
-  std::filesystem::path weights;
+  std::filesystem::path directory;  // the one that holds tokenizer and configuration
+  std::string name;                 // of the directory, or of the file without its extension
+  std::string layout;               // "huggingface", "open_clip" or "openai"
   ClipConfig config;
   Preprocessing preprocessing;
-  bool has_tokenizer = false;  // Tokenizer::open() can read it
+  bool has_tokenizer = false;  // Tokenizer::open(directory) can read it
+  std::string assumption;      // what no file tells and was assumed; empty: nothing
 };
 
-// Reads the configuration files, not the weights. A directory with both layouts' files is the one whose names its weights bear.
-// Throws std::runtime_error that names the file, the key and the remedy.
-ModelDirectory read_model_directory(const std::filesystem::path& directory);
+struct OpenedModel {
+  ModelDirectory directory;
+  Checkpoint checkpoint;
+};
+
+// Opens the weights and reads the configuration of
+// - a directory as transformers or open_clip fill it (with both, the configuration is the one whose names the weights bear), or one with a
+//   single checkpoint and nothing that describes it;
+// - a checkpoint, described by the configuration file of its layout beside it if there is one, else by its tensors (config_inference.h).
+// The weights are mapped, not read: check_tensors() tells whether they fit. Throws std::runtime_error that names the file, the key and the
+// remedy.
+OpenedModel open_model(const std::filesystem::path& path);
 
 }  // namespace clipdex::encoder

@@ -57,6 +57,13 @@ class PreprocessingFile {
     return values_[key].get<std::string>();
   }
 
+  int fill(const char* key) const {
+    if (!has(key)) return 0;
+    const auto& fill = values_[key];
+    if (!fill.is_number_integer() || fill < 0 || fill > 255) fail(key, "0 to 255");
+    return fill.get<int>();
+  }
+
   void triple(const char* key, std::array<float, 3>& to, bool positive) const {
     if (!has(key)) return;
     const auto& value = values_[key];
@@ -168,7 +175,7 @@ Image padded(const Image& part, int left, int top, const Preprocessing& p) {
 }  // namespace
 
 Preprocessing read_huggingface_preprocessing(const std::filesystem::path& path, int image_size) {
-  const PreprocessingFile file(path);
+  PreprocessingFile file(path);
   Preprocessing p;
   p.convention = PreprocessingConvention::kHuggingFace;
   const auto size = read_size(file, "size").value_or(Size{image_size, image_size, true});
@@ -203,6 +210,13 @@ Preprocessing read_huggingface_preprocessing(const std::filesystem::path& path, 
     p.mean = {0, 0, 0};
     p.std = {1, 1, 1};
   }
+  // What "clipdex model convert" adds where transformers has no words for what the source did.
+  file.enter("clipdex");
+  if (file.text("convention", "") == "openai") {
+    p.convention = PreprocessingConvention::kOpenAi;
+    if (file.text("resize_mode", "") == "longest") p.resize_mode = ResizeMode::kLongest;
+    p.fill = file.fill("fill");
+  }
   return p;
 }
 
@@ -226,11 +240,7 @@ Preprocessing read_open_clip_preprocessing(const std::filesystem::path& path, in
   const auto mode = file.text("resize_mode", "shortest");
   if (mode != "shortest" && mode != "longest" && mode != "squash") file.fail("resize_mode", "shortest, longest or squash");
   p.resize_mode = mode == "shortest" ? ResizeMode::kShortest : mode == "longest" ? ResizeMode::kLongest : ResizeMode::kSquash;
-  if (file.has("fill_color")) {
-    const auto& fill = file.values()["fill_color"];
-    if (!fill.is_number_integer() || fill < 0 || fill > 255) file.fail("fill_color", "0 to 255");
-    p.fill = fill.get<int>();
-  }
+  p.fill = file.fill("fill_color");
   return p;
 }
 

@@ -1,17 +1,10 @@
 #include "encoder/safetensors.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
-#include <system_error>
 
 namespace clipdex::encoder {
 namespace {
@@ -20,33 +13,8 @@ constexpr std::uint64_t kHeaderBytesMax = 100'000'000;  // the reference impleme
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::size_t kDimensionsMax = 16;
 
-struct Mapping {
-  void* address = nullptr;
-  std::size_t size = 0;
-  ~Mapping() {
-    if (address != nullptr) ::munmap(address, size);
-  }
-};
-
 [[noreturn]] void fail(const std::filesystem::path& file, const std::string& what) {
-  throw std::runtime_error("cannot read the weights in " + file.string() + ": " + what);
-}
-
-std::shared_ptr<Mapping> map_file(const std::filesystem::path& file) {
-  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) fail(file, std::generic_category().message(errno));
-  struct stat status{};
-  const bool known = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
-  auto mapping = std::make_shared<Mapping>();
-  if (known && status.st_size > 0) {
-    mapping->size = static_cast<std::size_t>(status.st_size);
-    void* address = ::mmap(nullptr, mapping->size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    if (address != MAP_FAILED) mapping->address = address;
-  }
-  ::close(descriptor);
-  if (!known) fail(file, "it is not a regular file");
-  if (mapping->address == nullptr && mapping->size > 0) fail(file, "it cannot be mapped into memory");
-  return mapping;
+  throw weights_error(file, what);
 }
 
 std::optional<TensorType> parse_type(const std::string& name) {
@@ -127,58 +95,10 @@ void check_coverage(const std::filesystem::path& file, const std::map<std::strin
 
 }  // namespace
 
-std::size_t tensor_type_bytes(TensorType type) {
-  switch (type) {
-    case TensorType::kF64:
-    case TensorType::kI64:
-      return 8;
-    case TensorType::kF32:
-    case TensorType::kI32:
-      return 4;
-    case TensorType::kF16:
-    case TensorType::kBf16:
-    case TensorType::kI16:
-      return 2;
-    case TensorType::kI8:
-    case TensorType::kU8:
-    case TensorType::kBool:
-      return 1;
-  }
-  throw std::logic_error("unhandled tensor type");
-}
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& file) : SafetensorsFile(MappedFile(file)) {}
 
-std::string_view tensor_type_name(TensorType type) {
-  switch (type) {
-    case TensorType::kF64:
-      return "fp64";
-    case TensorType::kF32:
-      return "fp32";
-    case TensorType::kF16:
-      return "fp16";
-    case TensorType::kBf16:
-      return "bf16";
-    case TensorType::kI64:
-      return "int64";
-    case TensorType::kI32:
-      return "int32";
-    case TensorType::kI16:
-      return "int16";
-    case TensorType::kI8:
-      return "int8";
-    case TensorType::kU8:
-      return "uint8";
-    case TensorType::kBool:
-      return "bool";
-  }
-  throw std::logic_error("unhandled tensor type");
-}
-
-std::uint64_t TensorView::elements() const { return data.size() / tensor_type_bytes(type); }
-
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& file) : path_(file) {
-  const auto mapping = map_file(file);
-  mapping_ = std::shared_ptr<const void>(mapping, mapping->address);
-  bytes_ = {static_cast<const std::byte*>(mapping->address), mapping->size};
+SafetensorsFile::SafetensorsFile(const MappedFile& mapped) : path_(mapped.path()), memory_(mapped.memory()), bytes_(mapped.bytes()) {
+  const auto& file = path_;
   if (bytes_.size() < kLengthBytes) fail(file, "it has only " + std::to_string(bytes_.size()) + " bytes: it is truncated or empty");
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes_.data(), kLengthBytes);

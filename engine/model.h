@@ -3,15 +3,21 @@
 
 #include "encoder/clip_encoder.h"
 #include "encoder/image_decoder.h"
+#include "encoder/model_conversion.h"
+#include "encoder/model_info.h"
 #include "encoder/preprocessing.h"
 #include "encoder/thumbnail.h"
 #include "encoder/tokenizer.h"
 
 namespace clipdex::engine {
 
+using encoder::activation_name;
 using encoder::ClipConfig;
 using encoder::ClipEncoder;
 using encoder::CoreBudget;
+using encoder::Conversion;
+using encoder::ConversionOptions;
+using encoder::convert_model;
 using encoder::decode_image;
 using encoder::DecodeOptions;
 using encoder::describe;
@@ -20,6 +26,8 @@ using encoder::EncoderOptions;
 using encoder::Image;
 using encoder::image_format_name;
 using encoder::ImageLimits;
+using encoder::inspect_model;
+using encoder::InspectedModel;
 using encoder::make_thumbnail;
 using encoder::ModelInfo;
 using encoder::preprocess;
@@ -28,6 +36,7 @@ using encoder::Preprocessing;
 using encoder::reduced_decoding;
 using encoder::ThumbnailOptions;
 using encoder::TextCleaning;
+using encoder::TensorType;
 using encoder::Tokenizer;
 using encoder::VisionKind;
 using encoder::whole_height;

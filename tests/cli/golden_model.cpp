@@ -199,6 +199,8 @@ StateDict golden_vit() {
   return weights;
 }
 
+StateDict golden_vit_in_huggingface_names() { return huggingface_names(golden_vit()); }
+
 StateDict golden_resnet() {
   StateDict weights;
   add_text_tower(weights, kResNetDimension);
@@ -249,7 +251,7 @@ void write_golden_vit_as_huggingface(const fs::path& directory) {
   const nlohmann::json config = {
       {"model_type", "clip"}, {"projection_dim", kVitDimension}, {"text_config", text}, {"vision_config", vision}};
   std::ofstream(directory / "config.json") << config.dump(1);
-  write_safetensors(directory / "model.safetensors", huggingface_names(golden_vit()));
+  write_safetensors(directory / "model.safetensors", golden_vit_in_huggingface_names());
 }
 
 std::vector<float> golden_pixels() {

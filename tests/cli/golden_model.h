@@ -20,11 +20,13 @@ float golden_number(const std::string& key, std::size_t i);
 // OpenAI's state dict with "num_batches_tracked" left out, fp32.
 std::map<std::string, TensorData> golden_vit();
 std::map<std::string, TensorData> golden_resnet();
+// The Vision Transformer's under transformers' names: query, key and value apart, projections transposed.
+std::map<std::string, TensorData> golden_vit_in_huggingface_names();
 
 // Model directories that clipdex reads; made if missing.
 void write_golden_vit_as_open_clip(const std::filesystem::path& directory);
 void write_golden_resnet_as_open_clip(const std::filesystem::path& directory);
-// The same numbers under transformers' names: query, key and value apart, projections transposed.
+// The same numbers under transformers' names.
 void write_golden_vit_as_huggingface(const std::filesystem::path& directory);
 
 // [2, 3, 64, 64]: an 8 x 8 picture with each cell repeated 8 x 8.

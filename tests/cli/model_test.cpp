@@ -3,6 +3,7 @@
 
 #include "tests/cli/golden_model.h"
 #include "tests/cli/outputs.h"
+#include "tests/encoder/torch_files.h"
 
 namespace {
 
@@ -157,11 +158,69 @@ TEST_CASE("a path that is no model's directory fails and says what is missing th
   const TemporaryDirectory directory;
   check_unreadable(directory.path(), {directory.path().string(), "config.json", "open_clip_config.json"});
   check_unreadable(directory.path() / "nowhere", {"nowhere", "no such file"});
-  check_unreadable(kVocabulary, {kVocabulary, "not a directory"});
+  check_unreadable(kVocabulary, {kVocabulary, "not in the safetensors format"});
   write_golden_vit_as_open_clip(directory.path());
   fs::remove(directory.path() / "open_clip_model.safetensors");
   check_unreadable(directory.path(), {directory.path().string(), "open_clip_model.safetensors"});
   std::ofstream(directory.path() / "open_clip_config.json") << "{";
   std::ofstream(directory.path() / "open_clip_model.safetensors") << "";
   check_unreadable(directory.path(), {"open_clip_config.json", "damaged"});
+}
+
+TEST_CASE("a single checkpoint is inspected with what its shapes tell and what had to be assumed") {
+  const TemporaryDirectory directory;
+  write_bytes(directory.path() / "model.pt", torch_archive(golden_vit()));
+  const auto facts = output_of({"model", "inspect", (directory.path() / "model.pt").string(), "--json"}).at(0);
+  CHECK(facts.at("container") == "PyTorch archive");
+  CHECK(facts.at("layout") == "open_clip");
+  CHECK(facts.at("vision").at("head_width") == 64);
+  CHECK(facts.at("vision").at("activation") == "gelu");
+  CHECK(facts.at("text").at("pooling") == "first highest id");
+  CHECK(facts.at("parameters").get<int>() == facts.at("parameters_visual").get<int>() + facts.at("parameters_text").get<int>());
+  CHECK(facts.at("files").at(0).at("bytes") == fs::file_size(directory.path() / "model.pt"));
+  CHECK(contains(facts.at("assumption").get<std::string>(), "open_clip_config.json"));
+  const auto people = run_clipdex({"model", "inspect", (directory.path() / "model.pt").string()});
+  CHECK(contains(people.out, "note: the activation is taken for gelu"));
+}
+
+TEST_CASE("converting a checkpoint makes a directory that gives the same embeddings, and replaces nothing unasked") {
+  const TemporaryDirectory directory;
+  const auto model = (directory.path() / "script.pt").string(), out = (directory.path() / "converted").string();
+  write_bytes(model, torchscript_archive(golden_vit()));
+  const auto made = output_of({"model", "convert", model, out, "--json"}).at(0);
+  CHECK(made.at("layout") == "huggingface");
+  const auto embedding = [](const std::string& of) { return embeddings_of(output_of({"embed", "--model", of, "--token-ids", "510,7,511"})); };
+  CHECK(embedding(out) == embedding(model));
+  const auto again = run_clipdex({"model", "convert", model, out});
+  CHECK(again.exit_code == 2);
+  CHECK(contains(again.error, "--force"));
+  CHECK(run_clipdex({"model", "convert", model, out, "--force", "--dtype", "bf16"}).exit_code == 0);
+  CHECK(output_of({"model", "inspect", out, "--json"}).at(0).at("dtype") == "bf16");
+}
+
+TEST_CASE("converting a ResNet makes an open_clip directory and says why") {
+  const TemporaryDirectory directory;
+  write_golden_resnet_as_open_clip(directory.path() / "model");
+  const auto outcome = run_clipdex({"model", "convert", (directory.path() / "model").string(), (directory.path() / "out").string()});
+  CHECK(outcome.exit_code == 0);
+  CHECK(contains(outcome.error, "open_clip"));
+  CHECK(contains(outcome.error, "ResNet"));
+  CHECK(fs::exists(directory.path() / "out/open_clip_model.safetensors"));
+}
+
+TEST_CASE("a conversion that finds the disk full says so and leaves nothing") {
+  const TemporaryDirectory directory;
+  write_golden_vit_as_open_clip(directory.path() / "model");
+  const auto outcome = run_shell("ulimit -f 64; trap '' XFSZ; exec $clipdex model convert " + (directory.path() / "model").string() + " " +
+                                 (directory.path() / "out").string());
+  CHECK(outcome.exit_code == 1);
+  CHECK(contains(outcome.error, "model.safetensors"));
+  CHECK(std::distance(fs::directory_iterator(directory.path()), {}) == 1);
+}
+
+TEST_CASE("a checkpoint that wants to run code is refused with what it wants to call") {
+  const TemporaryDirectory directory;
+  const auto file = directory.path() / "evil.pt";
+  write_bytes(file, zip_archive(torch_entries(PickleWriter().global("posix", "system").text("touch hacked").raw("\x85R").stop(), {})));
+  check_unreadable(file, {file.string(), "posix.system", "safetensors"});
 }
