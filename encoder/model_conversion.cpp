@@ -53,7 +53,7 @@ TensorType type_for(const std::string& name, const TensorView& source, std::opti
   return becomes_half(name) ? *wanted : TensorType::kF32;
 }
 
-// The plan of the new file, in clip_tensors()' order.
+// The plan of the new file.
 std::vector<OutputTensor> plan(const OpenedModel& model, TensorNaming target, std::optional<TensorType> type) {
   const auto& checkpoint = model.checkpoint;
   const auto source_naming = *naming_of(checkpoint);
@@ -73,6 +73,10 @@ std::vector<OutputTensor> plan(const OpenedModel& model, TensorNaming target, st
       outputs.push_back(std::move(output));
     }
   }
+  // Wide ones first, so that each lies at a multiple of its elements' size and can be used where it is mapped.
+  std::stable_sort(outputs.begin(), outputs.end(), [](const OutputTensor& a, const OutputTensor& b) {
+    return tensor_type_bytes(a.type) > tensor_type_bytes(b.type);
+  });
   return outputs;
 }
 

@@ -181,12 +181,21 @@ void collect_module(TorchFile& file, const Pickle& pickle, const Storages& stora
 }
 
 // "NAME/" of the archive, which its file name need not be.
-std::string archive_prefix(const ZipEntries& entries) {
+std::string archive_prefix(const ZipDirectory& archive) {
   constexpr std::string_view kPickle = "/data.pkl";
-  for (const auto& [name, bytes] : entries) {
-    if (name.ends_with(kPickle) && name.find('/') == name.size() - kPickle.size()) return name.substr(0, name.size() - kPickle.size() + 1);
+  for (const auto name : archive.names()) {
+    if (name.ends_with(kPickle) && name.find('/') == name.size() - kPickle.size()) {
+      return std::string(name.substr(0, name.size() - kPickle.size() + 1));
+    }
   }
   throw std::runtime_error("it is a zip archive without a data.pkl: not a PyTorch checkpoint");
+}
+
+// TorchScript's archives hold code and constants beside the pickle.
+bool is_torchscript(const ZipDirectory& archive, const std::string& prefix) {
+  if (archive.contains(prefix + "constants.pkl")) return true;
+  const auto names = archive.names();
+  return std::any_of(names.begin(), names.end(), [&](std::string_view name) { return name.starts_with(prefix + "code/"); });
 }
 
 }  // namespace
@@ -219,23 +228,19 @@ bool is_pickle(Bytes file) {
 }
 
 TorchFile read_torch_archive(Bytes bytes) {
-  const auto entries = read_zip_directory(bytes);
-  const auto prefix = archive_prefix(entries);
-  if (const auto order = entries.find(prefix + "byteorder"); order != entries.end()) {
-    const auto text = ByteReader(order->second, 0, "").text(order->second.size());
-    if (!text.starts_with("little")) {
+  const ZipDirectory archive(bytes);
+  const auto prefix = archive_prefix(archive);
+  if (const auto order = archive.find(prefix + "byteorder")) {
+    if (!ByteReader(*order, 0, "").text(order->size()).starts_with("little")) {
       throw std::runtime_error("its numbers are big-endian, which clipdex does not read: save it again on a little-endian machine");
     }
   }
-  TorchFile file;
-  const auto code = entries.lower_bound(prefix + "code/");
-  file.torchscript = entries.contains(prefix + "constants.pkl") || (code != entries.end() && code->first.starts_with(prefix + "code/"));
-  const auto& data = entries.find(prefix + "data.pkl")->second;
+  TorchFile file{.torchscript = is_torchscript(archive, prefix), .training_name = {}, .tensors = {}};
+  const auto data = archive.find(prefix + "data.pkl").value();
   if (data.size() > kPickleBytesMax) throw std::runtime_error("its data.pkl is impossibly large");
   const auto pickle = read_pickle(data, 0, {.torchscript = file.torchscript});
   const Storages storages = [&](std::string_view key) {
-    const auto found = entries.find(prefix + "data/" + std::string(key));
-    return found == entries.end() ? Bytes() : found->second;
+    return archive.find(prefix + "data/" + std::string(key)).value_or(Bytes());
   };
   if (file.torchscript) {
     collect_module(file, pickle, storages);

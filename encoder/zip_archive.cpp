@@ -66,13 +66,14 @@ Directory find_directory(Bytes archive) {
   return directory;
 }
 
-struct Entry {
+struct Header {
   std::string name;
   std::uint64_t size = 0, stored_size = 0, local_header = 0;
+  bool plain = true;  // neither compressed nor encrypted
 };
 
 // Sizes and offset of over 4 GiB are in an extra field of id 1, those of them that are marked, in this order.
-void read_extra64(Entry& entry, Bytes extra) {
+void read_extra64(Header& entry, Bytes extra) {
   constexpr std::uint16_t kExtra64 = 1;
   ByteReader fields(extra, 0, kTruncated);
   while (fields.remaining() >= 4) {
@@ -87,7 +88,7 @@ void read_extra64(Entry& entry, Bytes extra) {
   }
 }
 
-Entry read_entry(ByteReader& reader) {
+Header read_header(ByteReader& reader) {
   constexpr std::size_t kNameBytesMax = 4096;
   constexpr std::uint16_t kEncrypted = 1;
   if (reader.number<std::uint32_t>() != kEntrySignature) throw std::runtime_error(kTruncated);
@@ -95,7 +96,7 @@ Entry read_entry(ByteReader& reader) {
   const auto flags = reader.number<std::uint16_t>();
   const auto method = reader.number<std::uint16_t>();
   reader.take(8);  // time, date, checksum
-  Entry entry;
+  Header entry;
   entry.stored_size = reader.number<std::uint32_t>();
   entry.size = reader.number<std::uint32_t>();
   const auto name_bytes = reader.number<std::uint16_t>();
@@ -107,15 +108,12 @@ Entry read_entry(ByteReader& reader) {
   entry.name = reader.text(name_bytes);
   read_extra64(entry, reader.take(extra_bytes));
   reader.take(comment_bytes);
-  if ((flags & kEncrypted) != 0) throw std::runtime_error("its entry " + entry.name + " is encrypted: save it again with torch.save");
-  if (method != 0 || entry.size != entry.stored_size) {
-    throw std::runtime_error("its entry " + entry.name + " is compressed, which PyTorch never does: save it again with torch.save");
-  }
+  entry.plain = (flags & kEncrypted) == 0 && method == 0 && entry.size == entry.stored_size;
   return entry;
 }
 
 // The entry's bytes in the archive. `limit`: where the central directory begins.
-Bytes locate(Bytes archive, const Entry& entry, std::uint64_t limit) {
+Bytes locate(Bytes archive, const Header& entry, std::uint64_t limit) {
   ByteReader local(archive.first(limit), 0, kTruncated);
   if (entry.local_header > limit) throw std::runtime_error(kTruncated);
   local.take(entry.local_header);
@@ -125,14 +123,28 @@ Bytes locate(Bytes archive, const Entry& entry, std::uint64_t limit) {
   const auto extra_bytes = local.number<std::uint16_t>();
   if (local.text(name_bytes) != entry.name) throw std::runtime_error("its zip directory names " + entry.name + " otherwise elsewhere");
   local.take(extra_bytes);
-  return local.take(entry.size);
+  return local.take(entry.stored_size);
 }
 
-void check_overlap(const ZipEntries& entries) {
+}  // namespace
+
+ZipDirectory::ZipDirectory(Bytes archive) {
+  const auto directory = find_directory(archive);
+  ByteReader reader(archive.subspan(directory.offset, directory.size), 0, kTruncated);
+  for (std::uint64_t i = 0; i < directory.entries; ++i) {
+    const auto header = read_header(reader);
+    if (header.name.ends_with('/') && header.size == 0) continue;  // a folder
+    const Entry entry{.bytes = locate(archive, header, directory.offset), .plain = header.plain};
+    if (!entries_.emplace(header.name, entry).second) throw std::runtime_error("its zip archive has " + header.name + " twice");
+  }
+  check_overlap();
+}
+
+void ZipDirectory::check_overlap() const {
   std::vector<Bytes> parts;
-  parts.reserve(entries.size());
-  for (const auto& [name, bytes] : entries) {
-    if (!bytes.empty()) parts.push_back(bytes);
+  parts.reserve(entries_.size());
+  for (const auto& [name, entry] : entries_) {
+    if (!entry.bytes.empty()) parts.push_back(entry.bytes);
   }
   std::sort(parts.begin(), parts.end(), [](const Bytes& a, const Bytes& b) { return a.data() < b.data(); });
   for (std::size_t i = 1; i < parts.size(); ++i) {
@@ -140,21 +152,20 @@ void check_overlap(const ZipEntries& entries) {
   }
 }
 
-}  // namespace
+std::vector<std::string_view> ZipDirectory::names() const {
+  std::vector<std::string_view> names;
+  names.reserve(entries_.size());
+  for (const auto& [name, entry] : entries_) names.emplace_back(name);
+  return names;
+}
 
-ZipEntries read_zip_directory(Bytes archive) {
-  const auto directory = find_directory(archive);
-  ByteReader reader(archive.subspan(directory.offset, directory.size), 0, kTruncated);
-  ZipEntries entries;
-  for (std::uint64_t i = 0; i < directory.entries; ++i) {
-    const auto entry = read_entry(reader);
-    if (entry.name.ends_with('/') && entry.size == 0) continue;  // a folder
-    if (!entries.emplace(entry.name, locate(archive, entry, directory.offset)).second) {
-      throw std::runtime_error("its zip archive has " + entry.name + " twice");
-    }
+std::optional<Bytes> ZipDirectory::find(std::string_view name) const {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) return std::nullopt;
+  if (!found->second.plain) {
+    throw std::runtime_error("its entry " + found->first + " is compressed or encrypted, which PyTorch never does: save it again with torch.save");
   }
-  check_overlap(entries);
-  return entries;
+  return found->second.bytes;
 }
 
 }  // namespace clipdex::encoder

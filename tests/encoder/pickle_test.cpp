@@ -60,7 +60,8 @@ TEST_CASE("memoized values are the same value, in protocols 2 and 4") {
   const auto protocol2 = read("\x80\x02]q\x00h\x00h\x00\x86."s);
   CHECK(protocol2[protocol2.root].items.size() == 2);
   CHECK(protocol2[protocol2.root].items[0] == protocol2[protocol2.root].items[1]);
-  const auto protocol4 = read("\x80\x04\x95\x0b\0\0\0\0\0\0\0\x8c\x03" "abc\x94h\x00\x86\x94."s);
+  const auto bytes = "\x80\x04\x95\x0b\0\0\0\0\0\0\0\x8c\x03" "abc\x94h\x00\x86\x94."s;
+  const auto protocol4 = read(bytes);
   CHECK(protocol4[protocol4[protocol4.root].items[1]].text == "abc");
 }
 
