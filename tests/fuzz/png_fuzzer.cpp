@@ -1,9 +1,8 @@
-#include "encoder/png.h"
-
 #include <zlib.h>
 
 #include <vector>
 
+#include "encoder/png.h"
 #include "tests/fuzz/image_fuzzing.h"
 
 namespace {
