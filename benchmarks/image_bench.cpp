@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <memory>
@@ -136,8 +137,23 @@ void print(const Rates& rates) {
 
 double cosine(std::span<const float> a, std::span<const float> b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
 
-// `model`: the built-in one, or the directory given.
-void compare_reduced(const fs::path& model) {
+struct Sample {
+  std::string name;
+  Bytes file;
+};
+
+std::vector<Sample> make_samples() {
+  std::vector<Sample> samples;
+  const std::pair<Subject, const char*> subjects[] = {
+      {Subject::kLandscape, "landscape"}, {Subject::kFoliage, "foliage"}, {Subject::kPage, "page"}, {Subject::kPortrait, "portrait"}};
+  for (const auto& [subject, name] : subjects) {
+    for (const auto& [width, height] : {std::pair(4000, 3000), {1803, 2405}, {1000, 1011}})
+      samples.push_back({name, clipdex::tests::write_jpeg(photo(width, height, subject), width, height, {})});
+  }
+  return samples;
+}
+
+void compare_reduced(const fs::path& model, const std::vector<Sample>& samples) {
   const ClipEncoder encoder(model);
   const auto& preprocessing = encoder.preprocessing();
   const auto reduced = reduced_decoding(preprocessing);
@@ -145,27 +161,22 @@ void compare_reduced(const fs::path& model) {
               preprocessing.height);
   std::printf("%-24s %12s %14s %10s %10s %7s   %s\n", "picture", "size", "reduced to", "exact ms", "reduced ms", "ratio", "cosine");
   double least = 1;
-  const std::pair<Subject, const char*> subjects[] = {
-      {Subject::kLandscape, "landscape"}, {Subject::kFoliage, "foliage"}, {Subject::kPage, "page"}, {Subject::kPortrait, "portrait"}};
-  for (const auto& [subject, name] : subjects) {
-    for (const auto& [width, height] : {std::pair(4000, 3000), {1803, 2405}, {1000, 1011}}) {
-      const auto file = clipdex::tests::write_jpeg(photo(width, height, subject), width, height, {});
-      std::vector<float> pixels, reduced_pixels;
-      const double exact = fastest([&] { pixels = preprocess(decode_image(file), preprocessing); });
-      const double quick = fastest([&] { reduced_pixels = preprocess(decode_image(file, {}, reduced), preprocessing); });
-      const Image small = decode_image(file, {}, reduced);
-      const auto a = encoder.encode_pixels(pixels, 1), b = encoder.encode_pixels(reduced_pixels, 1);
-      least = std::min(least, cosine(a.values, b.values));
-      std::printf("%-24s %5d x %4d %7d x %4d %10.1f %10.1f %7.2f   %.6f\n", name, width, height, small.width, small.height, 1e3 * exact,
-                  1e3 * quick, exact / quick, cosine(a.values, b.values));
-    }
+  for (const auto& [name, file] : samples) {
+    std::vector<float> pixels, reduced_pixels;
+    const double exact = fastest([&] { pixels = preprocess(decode_image(file), preprocessing); });
+    const double quick = fastest([&] { reduced_pixels = preprocess(decode_image(file, {}, reduced), preprocessing); });
+    const Image small = decode_image(file, {}, reduced);
+    const auto a = encoder.encode_pixels(pixels, 1), b = encoder.encode_pixels(reduced_pixels, 1);
+    least = std::min(least, cosine(a.values, b.values));
+    std::printf("%-24s %5d x %4d %7d x %4d %10.1f %10.1f %7.2f   %.6f\n", name.c_str(), whole_width(small), whole_height(small), small.width,
+                small.height, 1e3 * exact, 1e3 * quick, exact / quick, cosine(a.values, b.values));
   }
   std::printf("least cosine %.6f (what is promised: 0.999)\n", least);
 }
 
 }  // namespace
 
-// image_bench [MODEL...]: also compares exact and reduced decoding for these models.
+// image_bench [MODEL_DIRECTORY | PICTURE]...: exact and reduced decoding is compared for these models too, and on these JPEG files too.
 int main(int argc, char** argv) {
   std::string directory = (fs::temp_directory_path() / "clipdex-image-bench-XXXXXX").string();
   if (::mkdtemp(directory.data()) == nullptr) return EXIT_FAILURE;
@@ -177,8 +188,17 @@ int main(int argc, char** argv) {
     measure_peers(files, directory, rates);
     print(rates);
     std::fflush(stdout);
-    compare_reduced(fs::path(CLIPDEX_SOURCE_DIR) / "models/emoji-clip");
-    for (int i = 1; i < argc; ++i) compare_reduced(argv[i]);
+    auto samples = make_samples();
+    std::vector<fs::path> models = {fs::path(CLIPDEX_SOURCE_DIR) / "models/emoji-clip"};
+    for (const fs::path argument : std::vector<std::string>(argv + 1, argv + argc)) {
+      if (fs::is_directory(argument)) {
+        models.push_back(argument);
+        continue;
+      }
+      std::ifstream stream(argument, std::ios::binary);
+      samples.push_back({argument.filename().string(), {std::istreambuf_iterator<char>(stream), {}}});
+    }
+    for (const auto& model : models) compare_reduced(model, samples);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "image_bench: %s\n", error.what());
     code = EXIT_FAILURE;

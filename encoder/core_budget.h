@@ -9,9 +9,9 @@ namespace clipdex::encoder {
 // That this process may run on.
 int usable_cores();
 
-// The cores of a model's process, handed out to those who compute: the encoder's team takes as many as it has threads, a worker that decodes
-// pictures takes one. The team goes first: workers finish the picture at hand and wait. So threads that compute are never more than cores,
-// none is idle while there is work for it, and a team has its cores to itself, which OpenMP's barriers need. Any thread may call it.
+// The cores of a model's process, handed out to those who compute: the encoder's team takes as many as it has threads, a worker that
+// decodes pictures takes one. The team goes first: workers finish the picture at hand and wait. So threads that compute are never more than
+// cores, none is idle while there is work for it, and a team has its cores to itself, which OpenMP's barriers need. Any thread may call it.
 class CoreBudget {
  public:
   explicit CoreBudget(int cores = usable_cores()) : cores_(cores), free_(cores) {}

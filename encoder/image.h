@@ -17,8 +17,8 @@ enum class ImageFormat { kJpeg, kPng, kWebp, kGif, kHeic, kAvif, kTiff, kBmp };
 // is the format's media type.
 std::string_view image_format_name(ImageFormat format);
 
-// Memory for a picture's samples; large pictures get huge pages where the system has them: handing out 36 MB in pages of 4 KiB can take half
-// as long as decoding into them. Throws std::bad_alloc.
+// Memory for a picture's samples; large pictures get huge pages where the system has them: handing out 36 MB in pages of 4 KiB can take
+// half as long as decoding into them. Throws std::bad_alloc.
 void* allocate_pixels(std::size_t bytes);
 void free_pixels(void* pixels);
 

@@ -185,8 +185,7 @@ void cmyk_to_rgb(Image& image) {
   const std::uint8_t* from = to;
   for (std::size_t i = 0; i < pixels; ++i, from += 4, to += 3) {
     const int nk = from[3];
-    for (std::size_t c = 0; c < 3; ++c)
-      to[c] = static_cast<std::uint8_t>(std::max(0, nk - multiply_div_255(255 - from[c], nk)));
+    for (std::size_t c = 0; c < 3; ++c) to[c] = static_cast<std::uint8_t>(std::max(0, nk - multiply_div_255(255 - from[c], nk)));
   }
   image.pixels.resize(pixels * 3);
   image.channels = 3;
@@ -232,7 +231,8 @@ Image decode_jpeg(std::span<const std::uint8_t> bytes, const ImageLimits& limits
   if (reduction > 1) {
     image.full_width = width;
     image.full_height = height;
-    image.extent = {.left = 0, .top = 0, .width = static_cast<double>(width) / reduction, .height = static_cast<double>(height) / reduction};
+    image.extent = {
+        .left = 0, .top = 0, .width = static_cast<double>(width) / reduction, .height = static_cast<double>(height) / reduction};
   }
   return apply_orientation(std::move(image), jpeg_orientation(bytes));
 }

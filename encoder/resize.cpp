@@ -108,7 +108,8 @@ bool is_untouched(const Axis& axis, int begin, int positions) {
 // Horizontal first and rounded to 8 bits in between, each skipped where the size stays.
 Image resample(const Image& image, int width, int height, const Filter& filter, const Window& window) {
   Rectangle extent = image.extent;
-  if (extent.width <= 0) extent = {.left = 0, .top = 0, .width = static_cast<double>(image.width), .height = static_cast<double>(image.height)};
+  if (extent.width <= 0)
+    extent = {.left = 0, .top = 0, .width = static_cast<double>(image.width), .height = static_cast<double>(image.height)};
   const Axis across{.in = image.width, .begin = extent.left, .extent = extent.width, .out = width};
   const Axis down{.in = image.height, .begin = extent.top, .extent = extent.height, .out = height};
   const Taps vertical = precompute(down, window.top, window.height, filter);

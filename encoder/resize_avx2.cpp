@@ -17,9 +17,9 @@ namespace {
 
 #define CLIPDEX_AVX2 __attribute__((target("avx2")))
 
-// A weight has up to 24 bits, and the fast multiplication (two 16-bit products and their sum at once) takes 16. So a weight w is taken apart
-// into (w >> 15) and (w & 0x7FFF), both are summed up on their own, and put together at the end. Integers wrap around and their sums do not
-// depend on an order: the result is the scalar one's to the bit.
+// A weight has up to 24 bits, and the fast multiplication (two 16-bit products and their sum at once) takes 16. So a weight w is taken
+// apart into (w >> 15) and (w & 0x7FFF), both are summed up on their own, and put together at the end. Integers wrap around and their sums
+// do not depend on an order: the result is the scalar one's to the bit.
 constexpr int kLowBits = 15;
 constexpr std::int32_t kLowMask = (1 << kLowBits) - 1;
 constexpr std::int32_t kHalf = 1 << (kPrecisionBits - 1);
@@ -27,8 +27,8 @@ constexpr int kTapsPerStep = 4;
 constexpr int kRowsPerStep = 4;
 constexpr std::size_t kReadBytes = 16;
 
-// The weights of all positions in the order in which the horizontal pass takes them: a position's steps one after another, of four taps each,
-// first the high halves, then the low ones. What is over in the last step is 0.
+// The weights of all positions in the order in which the horizontal pass takes them: a position's steps one after another, of four taps
+// each, first the high halves, then the low ones. What is over in the last step is 0.
 struct SplitWeights {
   int steps_per_position = 0;
   std::vector<std::int16_t> values;  // [positions, steps, 2, 4]
@@ -211,7 +211,9 @@ void vertical_pass_avx2(const Image& in, const Taps& taps, int first_row, Image&
 #else
 
 bool has_avx2() { return false; }
-void horizontal_pass_avx2(const Image& in, const Taps& taps, int first_row, Image& out) { horizontal_pass_scalar(in, taps, first_row, out); }
+void horizontal_pass_avx2(const Image& in, const Taps& taps, int first_row, Image& out) {
+  horizontal_pass_scalar(in, taps, first_row, out);
+}
 void vertical_pass_avx2(const Image& in, const Taps& taps, int first_row, Image& out) { vertical_pass_scalar(in, taps, first_row, out); }
 
 #endif
