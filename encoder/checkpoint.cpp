@@ -202,4 +202,8 @@ TensorType Checkpoint::dominant_type() const {
   return best;
 }
 
+void Checkpoint::release_pages() const {
+  for (const auto& file : files_) file.release_pages();
+}
+
 }  // namespace clipdex::encoder

@@ -49,6 +49,9 @@ class Checkpoint {
   // The type that most bytes are stored in.
   TensorType dominant_type() const;
 
+  // MappedFile::release_pages() of all files.
+  void release_pages() const;
+
   // Keeps the tensors' bytes alive.
   std::shared_ptr<const void> memory() const { return memory_; }
 

@@ -17,8 +17,8 @@
 namespace clipdex::encoder {
 namespace {
 
-// Large enough to keep the GEMMs busy, small enough that a query waits for one short step of an ingest.
-constexpr std::size_t kImagesPerStep = 32;
+// Measured (docs/benchmarks.md): from 8 on, more pictures at once are no faster, and a query waits for the steps of an ingest before it.
+constexpr std::size_t kImagesPerStep = 16;
 constexpr std::size_t kTextsPerStep = 32;
 
 // The position that is pooled: of the end token, or of the highest id as OpenAI's model does.
@@ -59,13 +59,16 @@ struct ClipEncoder::Impl {
   Impl(const OpenedModel& opened, const EncoderOptions& options) : directory(opened.directory), thread(options.threads) {
     check_tensors(opened.checkpoint, directory.config);
     tokenizer = open_tokenizer(directory);
+    info = describe_model(opened);
+    // The layers' kernels have copies of their own: what was read for the fingerprint and for them leaves memory as they are made.
+    const auto release = [&] { opened.checkpoint.release_pages(); };
+    release();
     thread.run([&] {
       model = std::make_shared<ClipModel>(directory.config);
       load_weights(*model, opened.checkpoint);
       const c10::InferenceMode inference;
-      model->prepare();
+      model->prepare(release);
     });
-    info = describe_model(opened);
   }
 
   std::size_t dimension() const { return static_cast<std::size_t>(directory.config.embedding_dimension); }

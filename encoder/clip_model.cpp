@@ -15,9 +15,12 @@ ClipModel::ClipModel(const ClipConfig& config)
       text(register_module("text", std::make_shared<TextTransformer>(config.text, config.embedding_dimension))),
       logit_scale(register_parameter("logit_scale", at::empty({}), /*requires_grad=*/false)) {}
 
-void ClipModel::prepare() {
+void ClipModel::prepare(const std::function<void()>& after_each) {
   for (const auto& module : modules()) {
-    if (auto* layer = dynamic_cast<Prepared*>(module.get())) layer->prepare();
+    auto* layer = dynamic_cast<Prepared*>(module.get());
+    if (layer == nullptr) continue;
+    layer->prepare();
+    after_each();
   }
 }
 

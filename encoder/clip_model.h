@@ -2,6 +2,8 @@
 // ("visual.", "text."); OpenAI's are the same without "text.".
 #pragma once
 
+#include <functional>
+
 #include "encoder/clip_config.h"
 #include "encoder/text_transformer.h"
 #include "encoder/vision_tower.h"
@@ -10,8 +12,8 @@ namespace clipdex::encoder {
 
 struct ClipModel : torch::nn::Module {
   explicit ClipModel(const ClipConfig& config);
-  // After the weights are loaded: every layer takes its form for inference.
-  void prepare();
+  // After the weights are loaded: every layer takes its form for inference, one after the other; `after_each` follows each of them.
+  void prepare(const std::function<void()>& after_each);
   std::shared_ptr<VisionTower> visual;
   std::shared_ptr<TextTransformer> text;
   at::Tensor logit_scale;  // []

@@ -30,4 +30,8 @@ MappedFile::MappedFile(const std::filesystem::path& file) : path_(file) {
   });
 }
 
+void MappedFile::release_pages() const {
+  if (!bytes_.empty()) ::madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), MADV_DONTNEED);
+}
+
 }  // namespace clipdex::encoder

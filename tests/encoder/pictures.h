@@ -10,6 +10,12 @@
 
 #include "encoder/image_decoder.h"
 
+namespace clipdex::encoder {
+
+inline bool operator==(const Pixels& ours, const std::vector<std::uint8_t>& expected) { return std::ranges::equal(ours, expected); }
+
+}  // namespace clipdex::encoder
+
 namespace clipdex::tests {
 
 using Bytes = std::vector<std::uint8_t>;
