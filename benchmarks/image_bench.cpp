@@ -2,6 +2,7 @@
 // reduced size save and cost? One thread each, CPU time, the best of some repetitions, all on the same generated files in one run.
 #include <spng.h>
 #include <unistd.h>
+#include <webp/encode.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -68,6 +69,14 @@ Bytes write_png(const Bytes& rgb, int width, int height) {
   return file;
 }
 
+Bytes write_webp(const Bytes& rgb, int width, int height) {
+  std::uint8_t* data = nullptr;
+  const std::size_t size = ::WebPEncodeRGB(rgb.data(), width, height, width * 3, /*quality_factor=*/85, &data);
+  const std::unique_ptr<std::uint8_t, void (*)(void*)> owner(data, ::WebPFree);
+  if (size == 0) throw std::runtime_error("a WebP cannot be written");
+  return {data, data + size};
+}
+
 struct File {
   std::string name;
   int width, height;
@@ -79,7 +88,8 @@ std::vector<File> make_files() {
   return {{"photo_12mp.jpg", 4000, 3000, clipdex::tests::write_jpeg(large, 4000, 3000, {})},
           {"progressive_12mp.jpg", 4000, 3000, clipdex::tests::write_jpeg(large, 4000, 3000, {.progressive = true})},
           {"photo_vga.jpg", 640, 480, clipdex::tests::write_jpeg(small, 640, 480, {})},
-          {"photo_vga.png", 640, 480, write_png(small, 640, 480)}};
+          {"photo_vga.png", 640, 480, write_png(small, 640, 480)},
+          {"photo_vga.webp", 640, 480, write_webp(small, 640, 480)}};
 }
 
 // The shorter side to 224, as a model wants it.
@@ -168,8 +178,8 @@ void compare_reduced(const fs::path& model, const std::vector<Sample>& samples) 
     const Image small = decode_image(file, {}, reduced);
     const auto a = encoder.encode_pixels(pixels, 1), b = encoder.encode_pixels(reduced_pixels, 1);
     least = std::min(least, cosine(a.values, b.values));
-    std::printf("%-24s %5d x %4d %7d x %4d %10.1f %10.1f %7.2f   %.6f\n", name.c_str(), whole_width(small), whole_height(small), small.width,
-                small.height, 1e3 * exact, 1e3 * quick, exact / quick, cosine(a.values, b.values));
+    std::printf("%-24s %5d x %4d %7d x %4d %10.1f %10.1f %7.2f   %.6f\n", name.c_str(), whole_width(small), whole_height(small),
+                small.width, small.height, 1e3 * exact, 1e3 * quick, exact / quick, cosine(a.values, b.values));
   }
   std::printf("least cosine %.6f (what is promised: 0.999)\n", least);
 }

@@ -59,7 +59,8 @@ inline std::vector<std::uint8_t> photo(int width, int height, Subject subject, s
   const float texture = subject == Subject::kFoliage ? 0.5F : subject == Subject::kLandscape ? 0.15F : 0.04F;
   std::vector<std::uint8_t> rgb(pixels * 3);
   std::vector<float> detail(pixels, 0.0F);  // of brightness: the same in all three colours
-  for (float cell = side / 16; cell > 1.5F; cell /= 2.7F) add_noise(detail, width, height, cell, texture, seed + static_cast<std::uint32_t>(cell));
+  for (float cell = side / 16; cell > 1.5F; cell /= 2.7F)
+    add_noise(detail, width, height, cell, texture, seed + static_cast<std::uint32_t>(cell));
   for (std::uint32_t c = 0; c < 3; ++c) {
     std::vector<float> plane(pixels, subject == Subject::kPage ? 0.9F : 0.5F);
     if (subject != Subject::kPage) {

@@ -20,7 +20,7 @@ struct EngineOptions {
   std::filesystem::path model;
   ImageLimits limits;
   EncoderOptions encoder;
-  bool exact_decode = false;  // false: large JPEGs are decoded at the reduced size that the model needs
+  bool exact_decode = false;                    // false: large JPEGs are decoded at the reduced size that the model needs
   std::chrono::milliseconds drop_wait{30'000};  // how long drop_collection() waits for the requests under way
 };
 

@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t kImagesPerBatch = 32;
 
 std::size_t pixels_per_image(const ClipEncoder& encoder) {
-  return std::size_t{3} * static_cast<std::size_t>(encoder.preprocessing().height) * static_cast<std::size_t>(encoder.preprocessing().width);
+  return std::size_t{3} * static_cast<std::size_t>(encoder.preprocessing().height) *
+         static_cast<std::size_t>(encoder.preprocessing().width);
 }
 
 }  // namespace
@@ -96,7 +97,8 @@ std::vector<PreparedImage> ImagePreparation::prepare(std::span<const std::string
   std::future<void> encoding;
   for (std::size_t begin = 0; begin < files.size(); begin += kImagesPerBatch) {
     const std::size_t n = std::min(kImagesPerBatch, files.size() - begin);
-    auto batch = std::make_unique<Batch>(files.subspan(begin, n), std::span(prepared).subspan(begin, n), pixels_per_image(*encoder_), batches_);
+    auto batch =
+        std::make_unique<Batch>(files.subspan(begin, n), std::span(prepared).subspan(begin, n), pixels_per_image(*encoder_), batches_);
     decode_batch(*batch, thumbnails);
     if (encoding.valid()) encoding.get();
     encoding = std::async(std::launch::async, [this, batch = std::move(batch)] { encode_batch(*batch); });

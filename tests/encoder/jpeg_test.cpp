@@ -55,8 +55,9 @@ bool same_pixels(const Image& image, const Bytes& expected) {
 
 // `file` with an EXIF segment that says nothing but the orientation.
 Bytes turned(const Bytes& file, int orientation) {
-  const Bytes exif = {0xFF, 0xE1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1,
-                      1,    0x12, 0, 3,  0,   0,   0,   1,   0, static_cast<std::uint8_t>(orientation), 0, 0, 0, 0, 0, 0};
+  const Bytes exif = {0xFF, 0xE1, 0, 34, 'E', 'x', 'i',  'f', 0, 0, 'M', 'M', 0, 42, 0,
+                      0,    0,    8, 0,  1,   1,   0x12, 0,   3, 0, 0,   0,   1, 0,  static_cast<std::uint8_t>(orientation),
+                      0,    0,    0, 0,  0,   0};
   Bytes out(file.begin(), file.begin() + 2);
   out.insert(out.end(), exif.begin(), exif.end());
   out.insert(out.end(), file.begin() + 2, file.end());
@@ -87,8 +88,9 @@ TEST_CASE("every subsampling is decoded to the accurate decoder's pixels") {
 TEST_CASE("progressive, arithmetic-coded and restarted files have the pixels of the plain one") {
   const auto pixels = scene(150, 90);
   const Image plain = decode_image(write_jpeg(pixels, 150, 90, {}));
-  for (const auto& options : {JpegOptions{.progressive = true}, JpegOptions{.restart_interval = 3}, JpegOptions{.arithmetic = true},
-                              JpegOptions{.progressive = true, .restart_interval = 5}, JpegOptions{.progressive = true, .arithmetic = true}}) {
+  for (const auto& options :
+       {JpegOptions{.progressive = true}, JpegOptions{.restart_interval = 3}, JpegOptions{.arithmetic = true},
+        JpegOptions{.progressive = true, .restart_interval = 5}, JpegOptions{.progressive = true, .arithmetic = true}}) {
     INFO("progressive " << options.progressive << ", arithmetic " << options.arithmetic << ", restarts " << options.restart_interval);
     CHECK(decode_image(write_jpeg(pixels, 150, 90, options)).pixels == plain.pixels);
   }
