@@ -65,9 +65,9 @@ Descriptions descriptions_in(const fs::path& directory) {
 void check_size(const ModelDirectory& model, const fs::path& described_by) {
   const int image_size = model.config.vision.image_size;
   if (model.preprocessing.width == image_size && model.preprocessing.height == image_size) return;
-  throw std::runtime_error(described_by.string() + ": preprocessing makes pictures of " + std::to_string(model.preprocessing.width) + " x " +
-                           std::to_string(model.preprocessing.height) + " and the model takes " + std::to_string(image_size) + " x " +
-                           std::to_string(image_size));
+  throw std::runtime_error(described_by.string() + ": preprocessing makes pictures of " + std::to_string(model.preprocessing.width) +
+                           " x " + std::to_string(model.preprocessing.height) + " and the model takes " + std::to_string(image_size) +
+                           " x " + std::to_string(image_size));
 }
 
 void read_huggingface_preprocessor(ModelDirectory& model) {
@@ -106,7 +106,8 @@ void describe_by_tensors(ModelDirectory& model, const Checkpoint& checkpoint, Te
 }
 
 OpenedModel open_file(const fs::path& file) {
-  OpenedModel opened{.directory = {}, .checkpoint = Checkpoint::open(file)};
+  auto checkpoint = Checkpoint::open(file);
+  OpenedModel opened{.directory = {}, .checkpoint = std::move(checkpoint)};
   auto& model = opened.directory;
   model.directory = file.parent_path().empty() ? fs::path(".") : file.parent_path();
   const auto naming = naming_of(opened.checkpoint);
@@ -142,6 +143,14 @@ fs::path only_checkpoint(const fs::path& directory) {
   throw std::runtime_error(where + ", and " + std::to_string(files.size()) + " checkpoints: name one of them instead of the directory");
 }
 
+OpenedModel with_checkpoint(const fs::path& directory, const fs::path& file) {
+  // In a step of its own: g++ 14 destroys members that were never made if an initialiser within braces throws.
+  auto checkpoint = Checkpoint::open(file);
+  OpenedModel opened{.directory = {}, .checkpoint = std::move(checkpoint)};
+  opened.directory.directory = directory;
+  return opened;
+}
+
 OpenedModel open_directory(const fs::path& directory) {
   const auto described = descriptions_in(directory);
   if (!described.huggingface && !described.open_clip) return open_file(only_checkpoint(directory));
@@ -152,7 +161,7 @@ OpenedModel open_directory(const fs::path& directory) {
                                ": model.safetensors or pytorch_model.bin, whole or sharded, is what clipdex reads");
     }
     if (file) {
-      OpenedModel opened{.directory = {.directory = directory}, .checkpoint = Checkpoint::open(*file)};
+      auto opened = with_checkpoint(directory, *file);
       // With open_clip's configuration too, the names decide.
       if (!described.open_clip || naming_of(opened.checkpoint) == TensorNaming::kHuggingFace) {
         describe_as_huggingface(opened.directory, *described.huggingface);
@@ -165,7 +174,7 @@ OpenedModel open_directory(const fs::path& directory) {
     throw std::runtime_error("no weights in " + directory.string() +
                              ": open_clip_model.safetensors, open_clip_pytorch_model.bin or model.safetensors is what clipdex reads");
   }
-  OpenedModel opened{.directory = {.directory = directory}, .checkpoint = Checkpoint::open(*file)};
+  auto opened = with_checkpoint(directory, *file);
   describe_as_open_clip(opened.directory, *described.open_clip);
   return opened;
 }

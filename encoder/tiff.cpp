@@ -102,7 +102,7 @@ class Pixels {
   void put(const std::uint8_t* row, int x, int y, int count, std::size_t plane) {
     // Memory is taken as rows come, not as the header promises.
     const std::size_t row_bytes = static_cast<std::size_t>(image_.width) * static_cast<std::size_t>(image_.channels);
-    image_.pixels.resize(std::max(image_.pixels.size(), (static_cast<std::size_t>(y) + 1) * row_bytes));
+    image_.pixels.resize(std::max(image_.pixels.size(), (static_cast<std::size_t>(y) + 1) * row_bytes), 0);
     auto* target = image_.pixels.data() + static_cast<std::size_t>(y) * row_bytes +
                    static_cast<std::size_t>(x) * static_cast<std::size_t>(image_.channels);
     const std::size_t stride = layout_.separate ? 1 : layout_.samples;

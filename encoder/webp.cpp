@@ -71,7 +71,16 @@ void decode_frame(const Frame& frame, Image& image) {
   const auto channels = static_cast<std::size_t>(image.channels), stride = static_cast<std::size_t>(image.width) * channels;
   const std::size_t offset = static_cast<std::size_t>(frame.y) * stride + static_cast<std::size_t>(frame.x) * channels;
   const std::size_t row = static_cast<std::size_t>(frame.width) * channels, rows = static_cast<std::size_t>(frame.height);
-  const auto make_pixels = [&] { image.pixels.resize(stride * static_cast<std::size_t>(image.height)); };
+  const bool whole = frame.width == image.width && frame.height == image.height;
+  // What a frame leaves uncovered is transparent black.
+  const auto make_pixels = [&] {
+    const std::size_t size = stride * static_cast<std::size_t>(image.height);
+    if (whole) {
+      image.pixels.resize(size);
+    } else {
+      image.pixels.assign(size, 0);
+    }
+  };
   // So few bytes for so many pixels may not be all that the picture needs: then libwebp takes memory, as it decodes.
   constexpr std::size_t kPixelsPerByteExpected = 256;
   const bool doubtful =

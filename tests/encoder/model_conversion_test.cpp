@@ -1,6 +1,7 @@
 #include "encoder/model_conversion.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
@@ -25,13 +26,15 @@ using clipdex::encoder::TensorType;
 TEST_CASE("a converted model gives the same embeddings, bit for bit, from every layout") {
   const TemporaryDirectory directory;
   const auto source = directory.path() / "source", out = directory.path() / "out", back = directory.path() / "back";
-  SECTION("open_clip") { write_golden_vit_as_open_clip(source); }
-  SECTION("Hugging Face") { write_golden_vit_as_huggingface(source); }
-  SECTION("OpenAI") {
+  const std::string layout = GENERATE("open_clip", "Hugging Face", "OpenAI", "ResNet");
+  CAPTURE(layout);
+  if (layout == "open_clip") write_golden_vit_as_open_clip(source);
+  if (layout == "Hugging Face") write_golden_vit_as_huggingface(source);
+  if (layout == "ResNet") write_golden_resnet_as_open_clip(source);
+  if (layout == "OpenAI") {
     fs::create_directories(source);
     write_bytes(source / "ViT.pt", torchscript_archive(golden_vit()));
   }
-  SECTION("ResNet") { write_golden_resnet_as_open_clip(source); }
   convert_model(source, out, {});
   CHECK(golden_embeddings(out) == golden_embeddings(source));
   CHECK(describe(open_model(out).directory.preprocessing) == describe(open_model(source).directory.preprocessing));
@@ -52,9 +55,9 @@ TEST_CASE("narrowing makes half what OpenAI makes half, and the result stays clo
       INFO(name);
       CHECK(resnet.checkpoint.find(name)->type == type);
     }
-    for (const auto* name : {"visual.bn1.weight", "visual.layer1.0.downsample.1.running_var", "visual.attnpool.positional_embedding",
-                             "token_embedding.weight", "positional_embedding", "ln_final.weight", "transformer.resblocks.0.ln_1.bias",
-                             "logit_scale"}) {
+    for (const auto* name :
+         {"visual.bn1.weight", "visual.layer1.0.downsample.1.running_var", "visual.attnpool.positional_embedding", "token_embedding.weight",
+          "positional_embedding", "ln_final.weight", "transformer.resblocks.0.ln_1.bias", "logit_scale"}) {
       INFO(name);
       CHECK(resnet.checkpoint.find(name)->type == TensorType::kF32);
     }

@@ -76,10 +76,10 @@ TEST_CASE("one bad image fails alone with its reason") {
   const auto with = [](const std::string& id, const std::string& bytes) { return json{{"id", id}, {"data", encode_base64(bytes)}}; };
   auto array_metadata = image_json("array", "dog.png");
   array_metadata["metadata"] = {1, 2};
-  const auto answer = served.post(
-      kImages, {{"images",
-                 {with("cut", png.substr(0, png.size() / 2)), with("empty", ""), with("text", "hello"), with("gif", "GIF89a\x01\x01"),
-                  array_metadata, with("", png), with("a\nb", png), image_json("good", "rocket.png")}}});
+  const auto answer =
+      served.post(kImages, {{"images",
+                             {with("cut", png.substr(0, png.size() / 2)), with("empty", ""), with("text", "hello"), with("pdf", "%PDF-1.7"),
+                              array_metadata, with("", png), with("a\nb", png), image_json("good", "rocket.png")}}});
   REQUIRE(answer->status == 200);
   const auto results = body_of(answer).at("results");
   REQUIRE(results.size() == 8);
