@@ -162,8 +162,8 @@ TEST_CASE("a path that is no model's directory fails and says what is missing th
   write_golden_vit_as_open_clip(directory.path());
   fs::remove(directory.path() / "open_clip_model.safetensors");
   check_unreadable(directory.path(), {directory.path().string(), "open_clip_model.safetensors"});
+  write_golden_vit_as_open_clip(directory.path());
   std::ofstream(directory.path() / "open_clip_config.json") << "{";
-  std::ofstream(directory.path() / "open_clip_model.safetensors") << "";
   check_unreadable(directory.path(), {"open_clip_config.json", "damaged"});
 }
 
