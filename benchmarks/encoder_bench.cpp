@@ -128,7 +128,7 @@ void compare(const RandomCheckpoint& model, const fs::path& scratch, bool quick)
   std::string cases;
   for (const auto& measured : cases_of(model, quick)) cases += " " + measured;
   const double before = matrix_rate(threads);
-  const auto ours = run("/proc/self/exe measure " + directory.string() + cases);
+  const auto ours = run(fs::read_symlink("/proc/self/exe").string() + " measure " + directory.string() + cases);
   const double rate = (before + matrix_rate(threads)) / 2;
   const auto torch = run(peers("torch " + directory.string() + " " + threads + cases));
   run(peers("export " + directory.string() + " 2>&1"));
@@ -184,8 +184,6 @@ int compare_all(std::vector<std::string> names) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.size() == 2 && arguments[0] == "write")
-    return write_random_checkpoint(clipdex::benchmarks::vit_b_32(), arguments[1]) > 0 ? 0 : 1;
   if (arguments.size() > 1 && arguments[0] == "measure") return measure(arguments[1], {arguments.begin() + 2, arguments.end()});
   return compare_all(arguments);
 }
