@@ -20,7 +20,7 @@ class Clipdex:
         """inputs: (option, value). Unit embeddings in their order, None for one that is refused; and what was said of those."""
         embeddings, refused, at = [], {}, 0
         while at < len(inputs):
-            arguments = ["embed", "--json", "--model", str(model)]
+            arguments = ["embed", "--json", "--exact-decode", "--model", str(model)]
             for option, value in inputs[at:]:
                 arguments += [f"{option}={value}"] if str(value).startswith("-") else [option, str(value)]
             lines, error = self.lines(arguments)

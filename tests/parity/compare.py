@@ -130,7 +130,7 @@ def compare_models(clipdex, options):
             shutil.rmtree(path, ignore_errors=True)
             save(model, cfg, path)
             try:
-                result = comparison.run(kind, path, stride)
+                result = comparison.run(kind, path, stride * options.stride)
                 embeddings = probe(clipdex, path / "model.pt" if kind == "openai" else path, options.work, cfg["vision_cfg"]["image_size"])
                 first = embeddings if first is None else first
                 result["difference from the first layout"] = float((embeddings - first).abs().max())
@@ -195,6 +195,7 @@ def main():
     parser.add_argument("--layout", action="append", help="only this layout (repeatable)")
     parser.add_argument("--keep", action="store_true", help="keep the models, some GB, under the work directory")
     parser.add_argument("--texts", type=int, default=20000, help="random texts for the tokenizers (0: leave the tokenizers out)")
+    parser.add_argument("--stride", type=int, default=1, metavar="N", help="only every Nth picture")
     parser.add_argument("--threads", type=int, default=0, help="of PyTorch")
     options = parser.parse_args()
     if options.threads:
