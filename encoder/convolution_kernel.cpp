@@ -2,8 +2,9 @@
 
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
-#include <tuple>
+#include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "encoder/onednn.h"
 
@@ -40,14 +41,28 @@ struct ConvolutionKernel::Impl {
     constexpr std::int64_t kUsualBatch = 8;
     const memory::dims dims = {out, in, kernel, kernel};
     const auto best = describe({kUsualBatch, options.side, options.side, Epilogue::kRelu}, memory::desc(dims, kFloat, Tag::any));
-    layout = best.weights_desc();
-    packed = at::empty({static_cast<std::int64_t>(layout.get_size())}, at::kByte);
     const auto plain_weight = weight.contiguous();
-    memory plain(memory::desc(dims, kFloat, Tag::oihw), onednn_engine(), plain_weight.data_ptr());
-    memory ordered(layout, onednn_engine(), packed.data_ptr());
+    packings.push_back(pack(memory::desc(dims, kFloat, Tag::oihw), plain_weight, best.weights_desc()));
+  }
+
+  struct Packing {
+    memory::desc layout;
+    at::Tensor weights;
+  };
+
+  struct Primitive {
+    dnnl::convolution_forward convolution;
+    std::size_t packing;  // which of them it reads
+  };
+
+  static Packing pack(const memory::desc& from_layout, const at::Tensor& from, const memory::desc& to_layout) {
+    Packing packing{.layout = to_layout, .weights = at::empty({static_cast<std::int64_t>(to_layout.get_size())}, at::kByte)};
+    memory source(from_layout, onednn_engine(), from.data_ptr());
+    memory target(to_layout, onednn_engine(), packing.weights.data_ptr());
     dnnl::stream stream(onednn_engine());
-    dnnl::reorder(plain, ordered).execute(stream, plain, ordered);
+    dnnl::reorder(source, target).execute(stream, source, target);
     stream.wait();
+    return packing;
   }
 
   std::int64_t output_side(std::int64_t side) const { return (side + 2 * options.padding - kernel) / options.stride + 1; }
@@ -72,12 +87,24 @@ struct ConvolutionKernel::Impl {
             attributes(shape.epilogue)};
   }
 
-  const dnnl::convolution_forward& primitive(const Shape& shape) {
+  // For a batch of another size oneDNN may have no fast kernel on the order that suits the usual one; then the weights are packed for it
+  // too.
+  Primitive make_primitive(const Shape& shape) {
+    for (std::size_t i = 0; i < packings.size(); ++i) {
+      const auto description = describe(shape, packings[i].layout);
+      if (!std::string_view(description.impl_info_str()).starts_with("ref")) return {dnnl::convolution_forward(description), i};
+    }
+    const auto best = describe(shape, memory::desc({out, in, kernel, kernel}, kFloat, Tag::any));
+    packings.push_back(pack(packings.front().layout, packings.front().weights, best.weights_desc()));
+    return {dnnl::convolution_forward(best), packings.size() - 1};
+  }
+
+  const Primitive& primitive(const Shape& shape) {
     constexpr std::size_t kPrimitivesMax = 256;
     if (primitives.size() >= kPrimitivesMax && !primitives.contains(shape)) primitives.clear();
     const auto found = primitives.find(shape);
     if (found != primitives.end()) return found->second;
-    return primitives.emplace(shape, dnnl::convolution_forward(describe(shape, layout))).first->second;
+    return primitives.emplace(shape, make_primitive(shape)).first->second;
   }
 
   Shape shape_of(const at::Tensor& x, Epilogue epilogue) const { return {x.size(0), x.size(2), x.size(3), epilogue}; }
@@ -87,12 +114,13 @@ struct ConvolutionKernel::Impl {
     const auto rows = x.contiguous(at::MemoryFormat::ChannelsLast);
     const Shape shape = shape_of(x, epilogue);
     if (shape.n == 0) return;
-    const auto& convolution = primitive(shape);
+    const auto& [convolution, packing] = primitive(shape);
     dnnl::stream stream(onednn_engine());
-    convolution.execute(stream, {{DNNL_ARG_SRC, memory(input(shape), onednn_engine(), rows.data_ptr())},
-                                 {DNNL_ARG_WEIGHTS, memory(layout, onednn_engine(), packed.data_ptr())},
-                                 {DNNL_ARG_BIAS, memory(memory::desc({out}, kFloat, Tag::a), onednn_engine(), bias.data_ptr())},
-                                 {DNNL_ARG_DST, memory(output(shape), onednn_engine(), y.data_ptr())}});
+    convolution.execute(stream,
+                        {{DNNL_ARG_SRC, memory(input(shape), onednn_engine(), rows.data_ptr())},
+                         {DNNL_ARG_WEIGHTS, memory(packings[packing].layout, onednn_engine(), packings[packing].weights.data_ptr())},
+                         {DNNL_ARG_BIAS, memory(memory::desc({out}, kFloat, Tag::a), onednn_engine(), bias.data_ptr())},
+                         {DNNL_ARG_DST, memory(output(shape), onednn_engine(), y.data_ptr())}});
     stream.wait();
   }
 
@@ -105,9 +133,9 @@ struct ConvolutionKernel::Impl {
 
   std::int64_t in, out, kernel;
   Options options;
-  at::Tensor packed, bias;
-  memory::desc layout;
-  std::map<Shape, dnnl::convolution_forward> primitives;
+  at::Tensor bias;
+  std::vector<Packing> packings;
+  std::map<Shape, Primitive> primitives;
 };
 
 ConvolutionKernel::ConvolutionKernel(const at::Tensor& weight, const at::Tensor& bias, const Options& options)
