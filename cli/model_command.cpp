@@ -124,15 +124,33 @@ std::string for_people(const json& value) {
 }
 
 int inspect(const ModelOptions& options) {
-  const auto all = facts(engine::inspect_model(options.model));
+  auto all = facts(engine::inspect_model(options.model));
   if (options.json) {
     std::cout << all.dump() << '\n';
     return kSuccess;
   }
-  static constexpr const char* kOrder[] = {
-      "name",       "architecture",        "layout",          "container",   "weights", "files",         "dtype", "tensors",
-      "parameters", "parameters_visual",   "parameters_text", "vision",      "text",    "embedding_dimension", "logit_scale",
-      "tokenizer",  "preprocessing",       "fingerprint"};
+  json files = json::array();
+  for (const auto& file : all["files"]) files.push_back(file["name"].get<std::string>() + " (" + file["bytes"].dump() + " bytes)");
+  all["files"] = std::move(files);
+  all["preprocessing"].erase("exact");  // for programs
+  static constexpr const char* kOrder[] = {"name",
+                                           "architecture",
+                                           "layout",
+                                           "container",
+                                           "weights",
+                                           "files",
+                                           "dtype",
+                                           "tensors",
+                                           "parameters",
+                                           "parameters_visual",
+                                           "parameters_text",
+                                           "vision",
+                                           "text",
+                                           "embedding_dimension",
+                                           "logit_scale",
+                                           "tokenizer",
+                                           "preprocessing",
+                                           "fingerprint"};
   for (const auto* name : kOrder) std::cout << name << ": " << for_people(all.at(name)) << '\n';
   if (const auto& assumption = all.at("assumption"); assumption.is_string()) std::cout << "note: " << assumption.get<std::string>() << '\n';
   return kSuccess;
@@ -219,19 +237,22 @@ void add_model_command(CLI::App& program, Action& action) {
     part->callback([options, run, &action] { action = [options, run] { return run(*options); }; });
     return std::pair(part, options);
   };
-  const auto [inspecting, inspected] = add("inspect", "Container, architecture, dimensions, tokenizer, preprocessing, fingerprint", inspect);
+  const auto [inspecting, inspected] =
+      add("inspect", "Container, architecture, dimensions, tokenizer, preprocessing, fingerprint", inspect);
   inspecting->add_flag("--json", inspected->json, "As one JSON line");
   inspecting->footer("Example:\n  clipdex model inspect models/emoji-clip --json");
   const auto [tokenizing, tokenized] = add("tokenize", "Token ids of texts, a line each", tokenize);
   tokenizing->add_option("texts", tokenized->texts, "Texts (behind -- if one begins with -)")->required();
   tokenizing->add_flag("--json", tokenized->json, "As JSON lines");
   tokenizing->footer("Example:\n  clipdex model tokenize models/emoji-clip --json -- \"a red apple\"");
-  const auto [preprocessing, preprocessed] = add("preprocess", "The pixel tensor of a picture, as the model gets it; decoding is always exact here", preprocess);
+  const auto [preprocessing, preprocessed] =
+      add("preprocess", "The pixel tensor of a picture, as the model gets it; decoding is always exact here", preprocess);
   preprocessing->add_option("image", preprocessed->image, "Picture")->required();
   preprocessing->add_option("--out", preprocessed->out, "Where to write it: float32 [1,3,H,W] as .npy")->required();
   preprocessing->footer("Example:\n  clipdex model preprocess models/emoji-clip apple.jpg --out apple.npy");
   const auto [converting, converted] = add("convert", "Any readable model as a Hugging Face directory with safetensors", convert);
-  converting->add_option("out", converted->out, "Directory to make (open_clip's layout for ResNets, which Hugging Face has none of)")->required();
+  converting->add_option("out", converted->out, "Directory to make (open_clip's layout for ResNets, which Hugging Face has none of)")
+      ->required();
   converting
       ->add_option("--dtype", converted->dtype,
                    "Type of the matrices; normalisation, embeddings and statistics are then fp32 (default: every tensor keeps its type)")

@@ -125,7 +125,9 @@ void add_target_options(CLI::App& command, TargetOptions& options, bool with_col
       ->check(check_address);
   command.add_option("--data", options.data, "Data directory of this machine, instead of a server (default: CLIPDEX_DATA)")
       ->check(check_not_empty);
-  command.add_option("--model", options.model, "With --data: the model's directory or checkpoint (default: CLIPDEX_MODEL, else the built-in model)")
+  command
+      .add_option("--model", options.model,
+                  "With --data: the model's directory or checkpoint (default: CLIPDEX_MODEL, else the built-in model)")
       ->check(check_not_empty);
   if (with_collection) command.add_option("-c,--collection", options.collection, "Collection")->check(check_text)->capture_default_str();
 }
@@ -151,10 +153,10 @@ std::unique_ptr<Target> open_target(const TargetOptions& options, DataDirectory 
       throw std::runtime_error("there is no data directory " + data +
                                ": name another one with --data; \"clipdex ingest\" and \"clipdex serve\" make it");
     }
-    return std::make_unique<LocalTarget>(engine::EngineOptions{
-        .data_directory = data,
-        .model = options.model.empty() ? default_model() : std::filesystem::path(options.model),
-        .exact_decode = options.exact_decode});
+    return std::make_unique<LocalTarget>(
+        engine::EngineOptions{.data_directory = data,
+                              .model = options.model.empty() ? default_model() : std::filesystem::path(options.model),
+                              .exact_decode = options.exact_decode});
   }
   if (!options.model.empty()) throw std::invalid_argument("--model goes with --data: a server has its model already");
   if (options.exact_decode) throw std::invalid_argument("--exact-decode goes with --data: a server has its own (serve --exact-decode)");

@@ -240,9 +240,10 @@ TensorOrigin origin_of(const Checkpoint& checkpoint, TensorNaming naming, const 
 void check_tensors(const Checkpoint& checkpoint, const ClipConfig& config) {
   const auto naming = naming_of(checkpoint);
   if (!naming) {
-    throw std::runtime_error("the weights in " + checkpoint.path().string() +
-                             " are not those of a CLIP: neither a tensor of \"visual.\" (openai/CLIP, open_clip) nor of \"vision_model.\" " +
-                             "(transformers) is there");
+    throw std::runtime_error(
+        "the weights in " + checkpoint.path().string() +
+        " are not those of a CLIP: neither a tensor of \"visual.\" (openai/CLIP, open_clip) nor of \"vision_model.\" " +
+        "(transformers) is there");
   }
   TensorCheck check(checkpoint, *naming);
   for (const auto& tensor : clip_tensors(config)) check.expect(tensor);

@@ -43,8 +43,10 @@ void refuse_variants(const ConfigSection& section, std::initializer_list<const c
   for (const auto* key : keys) {
     if (!section.has(key)) continue;
     const auto& value = section.values()[key];
-    const bool harmless = value == false || value == "tok" || value == "learnable" || value == "linear" || (value.is_object() && value.empty());
-    if (!harmless) throw std::runtime_error(section.where() + ": \"" + key + "\" is an architecture that clipdex does not support" + kRemedy);
+    const bool harmless =
+        value == false || value == "tok" || value == "learnable" || value == "linear" || (value.is_object() && value.empty());
+    if (!harmless)
+      throw std::runtime_error(section.where() + ": \"" + key + "\" is an architecture that clipdex does not support" + kRemedy);
   }
 }
 
@@ -65,10 +67,9 @@ void read_stage_blocks(const ConfigSection& vision, VisionConfig& config) {
 
 // Defaults are open_clip's CLIPVisionCfg and CLIPTextCfg.
 VisionConfig open_clip_vision(const ConfigSection& vision, Activation activation) {
-  refuse_variants(vision,
-                  {"timm_model_name", "attentional_pool", "no_ln_pre", "pool_type", "final_ln_after_pool", "ls_init_value", "act_kwargs",
-                   "norm_kwargs", "pos_embed_type", "input_patchnorm", "block_type", "qk_norm", "scaled_cosine_attn", "scale_heads",
-                   "scale_attn_inner", "scale_attn", "scale_fc"});
+  refuse_variants(vision, {"timm_model_name", "attentional_pool", "no_ln_pre", "pool_type", "final_ln_after_pool", "ls_init_value",
+                           "act_kwargs", "norm_kwargs", "pos_embed_type", "input_patchnorm", "block_type", "qk_norm", "scaled_cosine_attn",
+                           "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc"});
   VisionConfig config;
   config.image_size = vision.integer("image_size", 224);
   const int head_width = vision.integer("head_width", kHeadWidth);
@@ -157,8 +158,9 @@ ClipConfig read_open_clip_config(const fs::path& file) {
   }
   const auto model = top.section("model_cfg");
   const auto text = model.section("text_cfg");
-  refuse_variants(text, {"hf_model_name", "embed_cls", "no_causal_mask", "proj_bias", "proj_type", "ls_init_value", "act_kwargs", "norm_kwargs",
-                         "block_type", "qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc"});
+  refuse_variants(text,
+                  {"hf_model_name", "embed_cls", "no_causal_mask", "proj_bias", "proj_type", "ls_init_value", "act_kwargs", "norm_kwargs",
+                   "block_type", "qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc"});
   const auto activation = model.flag("quick_gelu", false) ? Activation::kQuickGelu : Activation::kGelu;
   ClipConfig config;
   config.embedding_dimension = model.integer("embed_dim", 512);
@@ -206,12 +208,8 @@ std::optional<std::string> huggingface_config_text(const ClipConfig& config, std
                               {"hidden_act", activation_name(vision.activation)},
                               {"layer_norm_eps", exact(vision.layer_norm_epsilon)},
                               {"projection_dim", config.embedding_dimension}};
-  const json all = {{"architectures", {"CLIPModel"}},
-                    {"model_type", "clip"},
-                    {"projection_dim", config.embedding_dimension},
-                    {"logit_scale_init_value", 2.6592},
-                    {"torch_dtype", type},
-                    {"text_config", text_config},
+  const json all = {{"architectures", {"CLIPModel"}},   {"model_type", "clip"}, {"projection_dim", config.embedding_dimension},
+                    {"logit_scale_init_value", 2.6592}, {"torch_dtype", type},  {"text_config", text_config},
                     {"vision_config", vision_config}};
   return all.dump(2) + "\n";
 }

@@ -39,7 +39,7 @@ class Shapes {
   // How many of PREFIX0SUFFIX, PREFIX1SUFFIX, ... there are.
   int count(const std::string& prefix, const std::string& suffix) const {
     int count = 0;
-    while (count <= kLayersMax && has(prefix + std::to_string(count) + suffix)) ++count;
+    while (count <= kLayersMax && has(std::string(prefix).append(std::to_string(count)).append(suffix))) ++count;
     return count;
   }
 
@@ -47,7 +47,8 @@ class Shapes {
   int grid(const std::string& name) const {
     const int positions = size(name, 2, 0) - 1;
     const int side = static_cast<int>(std::lround(std::sqrt(static_cast<double>(positions))));
-    if (side < 1 || side * side != positions) fail(name + " has " + std::to_string(positions + 1) + " rows, which is no square grid and one");
+    if (side < 1 || side * side != positions)
+      fail(name + " has " + std::to_string(positions + 1) + " rows, which is no square grid and one");
     return side;
   }
 

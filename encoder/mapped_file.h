@@ -23,7 +23,8 @@ class MappedFile {
   std::span<const std::byte> bytes() const { return bytes_; }
   std::shared_ptr<const void> memory() const { return memory_; }
 
-  // Gives its pages back to the system; whoever looks at them again finds them read again. What has been copied need not be in memory twice.
+  // Gives its pages back to the system; whoever looks at them again finds them read again. What has been copied need not be in memory
+  // twice.
   void release_pages() const;
 
  private:

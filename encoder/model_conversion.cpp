@@ -22,9 +22,15 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 9> kTokenizerFiles = {
-    "vocab.json",       "merges.txt",         "tokenizer.json",              "tokenizer_config.json",   "special_tokens_map.json",
-    "added_tokens.json", "sentencepiece.model", "bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt"};
+constexpr std::array<std::string_view, 9> kTokenizerFiles = {"vocab.json",
+                                                             "merges.txt",
+                                                             "tokenizer.json",
+                                                             "tokenizer_config.json",
+                                                             "special_tokens_map.json",
+                                                             "added_tokens.json",
+                                                             "sentencepiece.model",
+                                                             "bpe_simple_vocab_16e6.txt.gz",
+                                                             "bpe_simple_vocab_16e6.txt"};
 
 // One tensor of the new file: rows [row, row + shape[0]) of the concatenation of `sources`, transposed or not.
 struct OutputTensor {
@@ -63,6 +69,7 @@ std::vector<OutputTensor> plan(const OpenedModel& model, TensorNaming target, st
     auto to = target == TensorNaming::kHuggingFace ? huggingface_origin(tensor.name) : TensorOrigin{{tensor.name}};
     if (target == TensorNaming::kOpenAi && to.names.front().starts_with("text.")) to.names.front().erase(0, 5);  // OpenAI's CLIP
     std::vector<const TensorView*> sources;
+    sources.reserve(from.names.size());
     for (const auto& name : from.names) sources.push_back(checkpoint.find(name));
     for (std::size_t i = 0; i < to.names.size(); ++i) {
       OutputTensor output{.name = to.names[i], .shape = tensor.shape, .sources = sources, .transposed = from.transposed != to.transposed};
@@ -74,15 +81,12 @@ std::vector<OutputTensor> plan(const OpenedModel& model, TensorNaming target, st
     }
   }
   // Wide ones first, so that each lies at a multiple of its elements' size and can be used where it is mapped.
-  std::stable_sort(outputs.begin(), outputs.end(), [](const OutputTensor& a, const OutputTensor& b) {
-    return tensor_type_bytes(a.type) > tensor_type_bytes(b.type);
-  });
+  std::stable_sort(outputs.begin(), outputs.end(),
+                   [](const OutputTensor& a, const OutputTensor& b) { return tensor_type_bytes(a.type) > tensor_type_bytes(b.type); });
   return outputs;
 }
 
-std::string_view safetensors_type(TensorType type) {
-  return type == TensorType::kF16 ? "F16" : type == TensorType::kBf16 ? "BF16" : "F32";
-}
+std::string_view safetensors_type(TensorType type) { return type == TensorType::kF16 ? "F16" : type == TensorType::kBf16 ? "BF16" : "F32"; }
 
 std::string safetensors_header(const std::vector<OutputTensor>& outputs, std::uint64_t& data_bytes) {
   json header = {{"__metadata__", {{"format", "pt"}}}};
@@ -117,8 +121,9 @@ void read_concatenated(const std::vector<const TensorView*>& sources, std::uint6
 
 class WeightsWriter {
  public:
-  WeightsWriter(const fs::path& path, const std::vector<OutputTensor>& outputs, const ConversionOptions& options)
-      : file_(path), options_(options) {
+  WeightsWriter(const fs::path& path, const ConversionOptions& options) : file_(path), options_(options) {}
+
+  void write(const std::vector<OutputTensor>& outputs) {
     const auto header = safetensors_header(outputs, data_bytes_);
     const std::uint64_t size = header.size();
     file_.write({reinterpret_cast<const char*>(&size), sizeof size});
@@ -136,7 +141,7 @@ class WeightsWriter {
  private:
   static constexpr std::uint64_t kChunk = 1U << 20;  // elements
 
-  void write(TensorType type, std::span<const float> values) {
+  void write_values(TensorType type, std::span<const float> values) {
     bytes_.clear();
     append_floats(type, values, bytes_);
     file_.write(bytes_);
@@ -148,7 +153,7 @@ class WeightsWriter {
     for (std::uint64_t at = 0; at < output.elements(); at += kChunk) {
       values_.resize(std::min(kChunk, output.elements() - at));
       read_concatenated(output.sources, output.first + at, values_);
-      write(output.type, values_);
+      write_values(output.type, values_);
     }
   }
 
@@ -161,7 +166,7 @@ class WeightsWriter {
     for (std::size_t i = 0; i < rows; ++i) {
       for (std::size_t j = 0; j < columns; ++j) values_[i * columns + j] = all[j * rows + i];
     }
-    write(output.type, values_);
+    write_values(output.type, values_);
   }
 
   NewFile file_;
@@ -255,10 +260,11 @@ Conversion convert_model(const fs::path& path, const fs::path& destination, cons
   } else {
     const auto preprocess_cfg = open_clip_preprocessing(preprocessing);
     const auto open_clip = preprocess_cfg ? open_clip_config_text(config, preprocess_cfg->dump()) : std::nullopt;
-    if (!open_clip) throw std::runtime_error(path.string() + " cannot be converted: neither Hugging Face's nor open_clip's files can describe it");
+    if (!open_clip)
+      throw std::runtime_error(path.string() + " cannot be converted: neither Hugging Face's nor open_clip's files can describe it");
     conversion = {.layout = "open_clip",
                   .reason = config.vision.kind == VisionKind::kResNet ? "Hugging Face's CLIP has no ResNets"
-                                                                     : "Hugging Face's CLIP takes the end token 2 for another one",
+                                                                      : "Hugging Face's CLIP takes the end token 2 for another one",
                   .weights_file = "open_clip_model.safetensors"};
     made.write("open_clip_config.json", *open_clip);
   }
@@ -266,7 +272,7 @@ Conversion convert_model(const fs::path& path, const fs::path& destination, cons
     if (fs::is_regular_file(model.directory.directory / name)) copy_file(model.directory.directory / name, made, name);
   }
   const auto target = conversion.layout == "huggingface" ? TensorNaming::kHuggingFace : TensorNaming::kOpenAi;
-  WeightsWriter(made.file(conversion.weights_file), plan(model, target, options.type), options);
+  WeightsWriter(made.file(conversion.weights_file), options).write(plan(model, target, options.type));
   conversion.bytes = fs::file_size(made.file(conversion.weights_file));
   made.publish(options.replace);
   return conversion;

@@ -15,13 +15,13 @@
 namespace clipdex::encoder {
 
 struct ModelInfo {
-  std::string name;          // the directory's or the file's
-  std::string architecture;  // "ViT-B/32", "RN50", or a description such as "ViT 4x256 /16 @64"
-  std::string weights_file;  // without its directory; of a sharded checkpoint its index
-  std::string layout;        // "huggingface", "open_clip" or "openai"
-  std::string container;     // "safetensors", "PyTorch archive", "TorchScript archive", ...
-  std::string dtype;         // of the matrices as stored: "fp32", "fp16", "bf16"
-  std::map<std::string, std::size_t> tensors;                 // type -> how many tensors are stored in it
+  std::string name;                                          // the directory's or the file's
+  std::string architecture;                                  // "ViT-B/32", "RN50", or a description such as "ViT 4x256 /16 @64"
+  std::string weights_file;                                  // without its directory; of a sharded checkpoint its index
+  std::string layout;                                        // "huggingface", "open_clip" or "openai"
+  std::string container;                                     // "safetensors", "PyTorch archive", "TorchScript archive", ...
+  std::string dtype;                                         // of the matrices as stored: "fp32", "fp16", "bf16"
+  std::map<std::string, std::size_t> tensors;                // type -> how many tensors are stored in it
   std::vector<std::pair<std::string, std::uint64_t>> files;  // name and bytes of what holds the weights
   std::uint64_t parameters = 0;
   std::uint64_t visual_parameters = 0;

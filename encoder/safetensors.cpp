@@ -13,9 +13,7 @@ constexpr std::uint64_t kHeaderBytesMax = 100'000'000;  // the reference impleme
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::size_t kDimensionsMax = 16;
 
-[[noreturn]] void fail(const std::filesystem::path& file, const std::string& what) {
-  throw weights_error(file, what);
-}
+[[noreturn]] void fail(const std::filesystem::path& file, const std::string& what) { throw weights_error(file, what); }
 
 std::optional<TensorType> parse_type(const std::string& name) {
   static const std::map<std::string, TensorType> types = {{"F64", TensorType::kF64},   {"F32", TensorType::kF32}, {"F16", TensorType::kF16},

@@ -49,7 +49,8 @@ StorageIdentity identify_storage(const Pickle& pickle, const PickleNode& node, s
   const auto& type = pickle[node.items[1]];
   const auto& key = pickle[node.items[2]];
   const auto& elements = pickle[node.items[4]];
-  if (type.kind != PickleKind::kGlobal || key.kind != PickleKind::kString || elements.kind != PickleKind::kInteger || elements.integer < 0) {
+  if (type.kind != PickleKind::kGlobal || key.kind != PickleKind::kString || elements.kind != PickleKind::kInteger ||
+      elements.integer < 0) {
     fail(name, "has a storage without type, key or size");
   }
   if (node.items.size() > 5 && pickle[node.items[5]].kind != PickleKind::kNone) fail(name, "is a view as PyTorch 0.1 wrote them");
@@ -82,7 +83,8 @@ StridedTensor decode_tensor(const Pickle& pickle, const PickleNode& node, const 
   if (std::find(tensor.shape.begin(), tensor.shape.end(), 0) != tensor.shape.end()) return tensor;
   const auto bytes = storages(storage.key);
   const std::uint64_t element = tensor_type_bytes(storage.type);
-  if (storage.elements > bytes.size() / element) fail(name, "has a storage that is cut off: the file is truncated, download or copy it again");
+  if (storage.elements > bytes.size() / element)
+    fail(name, "has a storage that is cut off: the file is truncated, download or copy it again");
   std::uint64_t last = static_cast<std::uint64_t>(offset.integer);
   std::uint64_t elements = 1;
   for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
@@ -101,7 +103,8 @@ StridedTensor decode_tensor(const Pickle& pickle, const PickleNode& node, const 
 }
 
 void add_tensor(TorchFile& file, const Pickle& pickle, const PickleNode& node, const Storages& storages, const std::string& name) {
-  if (name.size() > kNameBytesMax) throw std::runtime_error("it has a tensor with a name of over " + std::to_string(kNameBytesMax) + " bytes");
+  if (name.size() > kNameBytesMax)
+    throw std::runtime_error("it has a tensor with a name of over " + std::to_string(kNameBytesMax) + " bytes");
   if (file.tensors.size() >= kTensorsMax) throw std::runtime_error("it has over " + std::to_string(kTensorsMax) + " tensors");
   file.tensors.insert_or_assign(name, decode_tensor(pickle, node, storages, name));
 }
@@ -239,9 +242,7 @@ TorchFile read_torch_archive(Bytes bytes) {
   const auto data = archive.find(prefix + "data.pkl").value();
   if (data.size() > kPickleBytesMax) throw std::runtime_error("its data.pkl is impossibly large");
   const auto pickle = read_pickle(data, 0, {.torchscript = file.torchscript});
-  const Storages storages = [&](std::string_view key) {
-    return archive.find(prefix + "data/" + std::string(key)).value_or(Bytes());
-  };
+  const Storages storages = [&](std::string_view key) { return archive.find(prefix + "data/" + std::string(key)).value_or(Bytes()); };
   if (file.torchscript) {
     collect_module(file, pickle, storages);
   } else {

@@ -163,7 +163,8 @@ std::optional<Bytes> ZipDirectory::find(std::string_view name) const {
   const auto found = entries_.find(name);
   if (found == entries_.end()) return std::nullopt;
   if (!found->second.plain) {
-    throw std::runtime_error("its entry " + found->first + " is compressed or encrypted, which PyTorch never does: save it again with torch.save");
+    throw std::runtime_error("its entry " + found->first +
+                             " is compressed or encrypted, which PyTorch never does: save it again with torch.save");
   }
   return found->second.bytes;
 }

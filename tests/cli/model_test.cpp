@@ -189,7 +189,9 @@ TEST_CASE("converting a checkpoint makes a directory that gives the same embeddi
   write_bytes(model, torchscript_archive(golden_vit()));
   const auto made = output_of({"model", "convert", model, out, "--json"}).at(0);
   CHECK(made.at("layout") == "huggingface");
-  const auto embedding = [](const std::string& of) { return embeddings_of(output_of({"embed", "--model", of, "--token-ids", "510,7,511"})); };
+  const auto embedding = [](const std::string& of) {
+    return embeddings_of(output_of({"embed", "--model", of, "--token-ids", "510,7,511"}));
+  };
   CHECK(embedding(out) == embedding(model));
   const auto again = run_clipdex({"model", "convert", model, out});
   CHECK(again.exit_code == 2);

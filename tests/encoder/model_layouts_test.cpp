@@ -39,7 +39,8 @@ void write_sharded(const fs::path& directory, const Tensors& tensors) {
     shards[which][name] = tensor;
     map[name] = "model-0000" + std::to_string(which + 1) + "-of-00002.safetensors";
   }
-  for (std::size_t i = 0; i < 2; ++i) write_safetensors(directory / ("model-0000" + std::to_string(i + 1) + "-of-00002.safetensors"), shards[i]);
+  for (std::size_t i = 0; i < 2; ++i)
+    write_safetensors(directory / ("model-0000" + std::to_string(i + 1) + "-of-00002.safetensors"), shards[i]);
   std::ofstream(directory / "model.safetensors.index.json") << nlohmann::json{{"weight_map", map}}.dump();
 }
 

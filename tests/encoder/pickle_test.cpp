@@ -60,7 +60,9 @@ TEST_CASE("memoized values are the same value, in protocols 2 and 4") {
   const auto protocol2 = read("\x80\x02]q\x00h\x00h\x00\x86."s);
   CHECK(protocol2[protocol2.root].items.size() == 2);
   CHECK(protocol2[protocol2.root].items[0] == protocol2[protocol2.root].items[1]);
-  const auto bytes = "\x80\x04\x95\x0b\0\0\0\0\0\0\0\x8c\x03" "abc\x94h\x00\x86\x94."s;
+  const auto bytes =
+      "\x80\x04\x95\x0b\0\0\0\0\0\0\0\x8c\x03"
+      "abc\x94h\x00\x86\x94."s;
   const auto protocol4 = read(bytes);
   CHECK(protocol4[protocol4[protocol4.root].items[1]].text == "abc");
 }
@@ -98,8 +100,29 @@ TEST_CASE("opcodes that checkpoints do not have are refused") {
 }
 
 TEST_CASE("a pickle that plays with its stack is refused") {
-  for (const auto& opcodes : {"."s, "0"s, "2."s, "t."s, "1"s, "N(0."s, "(N\x86."s, "s."s, "]Ns."s, "}(Nu."s, "(Nd."s, "Q."s, "NQ."s, ")Q."s,
-                              "q\0."s, "h\0."s, "j\xff\xff\xff\xff."s, "Nr\xff\xff\xff\x7f."s, "R."s, "b."s, "\x81."s, "\x93."s, "NN\x93."s}) {
+  for (const auto& opcodes : {"."s,
+                              "0"s,
+                              "2."s,
+                              "t."s,
+                              "1"s,
+                              "N(0."s,
+                              "(N\x86."s,
+                              "s."s,
+                              "]Ns."s,
+                              "}(Nu."s,
+                              "(Nd."s,
+                              "Q."s,
+                              "NQ."s,
+                              ")Q."s,
+                              "q\0."s,
+                              "h\0."s,
+                              "j\xff\xff\xff\xff."s,
+                              "Nr\xff\xff\xff\x7f."s,
+                              "R."s,
+                              "b."s,
+                              "\x81."s,
+                              "\x93."s,
+                              "NN\x93."s}) {
     INFO(opcodes);
     CHECK_THROWS_AS(read("\x80\x02" + opcodes), std::runtime_error);
   }
@@ -120,7 +143,8 @@ TEST_CASE("a pickle cut anywhere is refused") {
 }
 
 TEST_CASE("lengths that promise more than there is take no memory") {
-  for (const auto& opcodes : {"X\xff\xff\xff\xff"s, "\x8d\xff\xff\xff\xff\xff\xff\xff\xff"s, "\x8b\xff\xff\xff\xff"s, "B\xff\xff\xff\x7f"s}) {
+  for (const auto& opcodes :
+       {"X\xff\xff\xff\xff"s, "\x8d\xff\xff\xff\xff\xff\xff\xff\xff"s, "\x8b\xff\xff\xff\xff"s, "B\xff\xff\xff\x7f"s}) {
     check_refused("\x80\x02" + opcodes + "abc.", "truncated");
   }
 }
@@ -135,6 +159,8 @@ TEST_CASE("a pickle that nests a million deep is read and dropped without deep r
 }
 
 TEST_CASE("a container may hold itself") {
-  const auto pickle = read("\x80\x02]q\x00h\x00" "a."s);
+  const auto pickle = read(
+      "\x80\x02]q\x00h\x00"
+      "a."s);
   CHECK(pickle[pickle.root].items == std::vector{pickle.root});
 }
