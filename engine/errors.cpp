@@ -2,8 +2,8 @@
 
 namespace clipdex::engine {
 
-std::string image_error_code(const ImageError& error) {
-  switch (error.reason()) {
+std::string image_error_code(ImageError::Reason reason) {
+  switch (reason) {
     case ImageError::Reason::kUnsupported:
       return "unsupported_image";
     case ImageError::Reason::kCorrupt:

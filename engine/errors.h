@@ -26,7 +26,7 @@ using encoder::ImageError;
 using storage::CorruptionError;
 using storage::DiskFullError;
 
-// What an ImageError is called in answers: "unsupported_image", "corrupt_image", "image_too_large".
-std::string image_error_code(const ImageError& error);
+// What an ImageError's reason is called in answers: "unsupported_image", "corrupt_image", "image_too_large".
+std::string image_error_code(ImageError::Reason reason);
 
 }  // namespace clipdex::engine

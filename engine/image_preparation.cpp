@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <new>
 #include <utility>
 
 namespace clipdex::engine {
@@ -17,23 +18,29 @@ std::size_t pixels_per_image(const ClipEncoder& encoder) {
 
 }  // namespace
 
-// Holds its place among the process's batches as long as its pixels are in memory.
+// One of the process's kBatchesMax places, waited for and given back.
+class ImagePreparation::Place {
+ public:
+  explicit Place(std::counting_semaphore<kBatchesMax>& places) : places_(places) { places_.acquire(); }
+  ~Place() { places_.release(); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  std::counting_semaphore<kBatchesMax>& places_;
+};
+
+// Holds its place as long as its pixels are in memory.
 struct ImagePreparation::Batch {
   Batch(std::span<const std::string* const> its_files, std::span<PreparedImage> results, std::size_t pixels_each,
         std::counting_semaphore<kBatchesMax>& places)
-      : files(its_files), prepared(results), stride(pixels_each), all(places) {
-    all.acquire();
-    pixels.resize(files.size() * stride);
-  }
-  ~Batch() { all.release(); }
-  Batch(const Batch&) = delete;
-  Batch& operator=(const Batch&) = delete;
+      : files(its_files), prepared(results), stride(pixels_each), place(places), pixels(files.size() * stride) {}
 
   std::span<const std::string* const> files;
   std::span<PreparedImage> prepared;
   std::size_t stride;
+  Place place;
   std::vector<float> pixels;  // [files.size(), 3, height, width]
-  std::counting_semaphore<kBatchesMax>& all;
 };
 
 ImagePreparation::ImagePreparation(std::shared_ptr<const ClipEncoder> encoder, const PreparationOptions& options)
@@ -59,8 +66,11 @@ void ImagePreparation::prepare_one(const std::string& file, bool thumbnail, Prep
     prepared.format = image_format_name(image.format);
     if (thumbnail) prepared.thumbnail = make_thumbnail(image);
   } catch (const ImageError& error) {
-    prepared.error_code = image_error_code(error);
+    prepared.error_code = image_error_code(error.reason());
     prepared.error = error.what();
+  } catch (const std::bad_alloc&) {
+    prepared.error_code = image_error_code(ImageError::Reason::kTooLarge);
+    prepared.error = "there is not enough memory to prepare the picture";
   }
 }
 
@@ -101,7 +111,11 @@ std::vector<PreparedImage> ImagePreparation::prepare(std::span<const std::string
         std::make_unique<Batch>(files.subspan(begin, n), std::span(prepared).subspan(begin, n), pixels_per_image(*encoder_), batches_);
     decode_batch(*batch, thumbnails);
     if (encoding.valid()) encoding.get();
-    encoding = std::async(std::launch::async, [this, batch = std::move(batch)] { encode_batch(*batch); });
+    // The batch and its place end with the encoding, not with the future: whoever waits for a place may hold a future that is not asked yet.
+    encoding = std::async(std::launch::async, [this, batch = std::move(batch)]() mutable {
+      const auto mine = std::move(batch);
+      encode_batch(*mine);
+    });
   }
   if (encoding.valid()) encoding.get();
   return prepared;

@@ -45,6 +45,7 @@ class ImagePreparation {
 
  private:
   static constexpr std::ptrdiff_t kBatchesMax = 4;
+  class Place;
   struct Batch;
 
   Image decode(const std::string& file, bool thumbnail) const;

@@ -7,15 +7,8 @@
 namespace clipdex::engine {
 
 WorkerPool::WorkerPool(int threads) {
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
-}
-
-WorkerPool::~WorkerPool() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  changed_.notify_all();
+  // A thread that cannot be made ends those before it: their destructors ask them to stop.
+  for (int i = 0; i < threads; ++i) threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
 }
 
 void WorkerPool::run_all(std::size_t copies, const std::function<void()>& task) {
@@ -40,13 +33,12 @@ void WorkerPool::run_all(std::size_t copies, const std::function<void()>& task) 
   if (failure) std::rethrow_exception(failure);
 }
 
-void WorkerPool::work() {
+void WorkerPool::work(const std::stop_token& stop) {
   while (true) {
     std::function<void()> task;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
-      if (tasks_.empty()) return;
+      if (!changed_.wait(lock, stop, [this] { return !tasks_.empty(); })) return;
       task = std::move(tasks_.front());
       tasks_.pop_front();
     }

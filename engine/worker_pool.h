@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -14,8 +15,8 @@ namespace clipdex::engine {
 class WorkerPool {
  public:
   explicit WorkerPool(int threads);
-  // No run_all() may be under way.
-  ~WorkerPool();
+  // No run_all() may be under way when it is destroyed.
+  ~WorkerPool() = default;
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
@@ -24,12 +25,11 @@ class WorkerPool {
   void run_all(std::size_t copies, const std::function<void()>& task);
 
  private:
-  void work();
+  void work(const std::stop_token& stop);
 
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable_any changed_;
   std::deque<std::function<void()>> tasks_;
-  bool stopping_ = false;
   std::vector<std::jthread> threads_;
 };
 

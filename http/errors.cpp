@@ -33,7 +33,7 @@ ErrorAnswer answer_for(const std::exception_ptr& exception, const std::string& r
   } catch (const HttpError& error) {
     return {error.status(), error.code(), error.what(), error.details()};
   } catch (const engine::ImageError& error) {
-    return {image_status(error), engine::image_error_code(error), error.what(), nullptr};
+    return {image_status(error), engine::image_error_code(error.reason()), error.what(), nullptr};
   } catch (const engine::UnknownImageError& error) {
     return {404, "image_not_found", error.what(), nullptr};
   } catch (const engine::ConflictError& error) {

@@ -1,0 +1,37 @@
+#include "engine/image_preparation.h"
+
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <thread>
+#include <vector>
+
+#include "tests/gallery.h"
+
+using clipdex::engine::ClipEncoder;
+using clipdex::engine::ImagePreparation;
+using clipdex::engine::PreparationOptions;
+
+TEST_CASE("more requests of several batches than there are places for batches all end") {
+  const ImagePreparation preparation(std::make_shared<const ClipEncoder>(clipdex::tests::kModel), PreparationOptions{});
+  const std::string cat = clipdex::tests::gallery_file("cat.png");
+  const std::string broken = cat.substr(0, cat.size() / 2);
+  constexpr std::size_t kFiles = 100;
+  std::vector<const std::string*> files(kFiles, &cat);
+  files[70] = &broken;
+
+  std::atomic<int> right = 0;
+  constexpr int kRequests = 8;
+  {
+    std::vector<std::jthread> requests;
+    for (int i = 0; i < kRequests; ++i) {
+      requests.emplace_back([&] {
+        const auto prepared = preparation.prepare(files, /*thumbnails=*/false);
+        bool all = prepared.size() == kFiles;
+        for (std::size_t file = 0; all && file < kFiles; ++file)
+          all = (file == 70) == (prepared[file].error_code == "corrupt_image") && prepared[file].embedding.empty() == (file == 70);
+        if (all) ++right;
+      });
+    }
+  }
+  CHECK(right == kRequests);
+}
