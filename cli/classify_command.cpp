@@ -28,32 +28,19 @@ struct ClassifyOptions {
   bool exact_decode = false, json = false;
 };
 
-std::string trimmed(std::string text) {
-  text.erase(0, text.find_first_not_of(" \t\r"));
-  text.erase(text.find_last_not_of(" \t\r") + 1);
-  return text;
-}
-
-// What is between the separators, blanks around it and empty parts left out.
-void append_parts(const std::string& text, char separator, std::vector<std::string>& parts) {
-  for (std::size_t at = 0; at <= text.size();) {
-    const auto end = std::min(text.find(separator, at), text.size());
-    auto part = trimmed(text.substr(at, end - at));
-    if (!part.empty()) parts.push_back(std::move(part));
-    at = end + 1;
-  }
-}
-
 engine::LabelSet label_set(const ClassifyOptions& options) {
   engine::LabelSet set;
-  for (const auto& list : options.lists) append_parts(list, ',', set.labels);
+  const auto append = [&](const std::string& text, char separator) {
+    for (auto& label : engine::split_labels(text, separator)) set.labels.push_back(std::move(label));
+  };
+  for (const auto& list : options.lists) append(list, ',');
   set.labels.insert(set.labels.end(), options.labels.begin(), options.labels.end());
   if (!options.labels_file.empty()) {
     constexpr std::size_t kBytesMax = std::size_t{64} << 20;
     std::string error;
     const auto text = read_file(options.labels_file, kBytesMax, error);
     if (!text) throw std::invalid_argument("cannot read the labels in " + options.labels_file + ": " + error);
-    append_parts(*text, '\n', set.labels);
+    append(*text, '\n');
   }
   if (set.labels.empty()) throw std::invalid_argument("there are no labels: name --labels, --label or --labels-file");
   if (!options.templates.empty() && !options.template_set.empty())
@@ -72,7 +59,8 @@ class Classify {
 
   int run() {
     const auto files = collect_inputs(options_.paths);
-    if (files.empty()) throw std::invalid_argument("there is no picture in what was named: " + picture_extensions() + " are looked for in folders");
+    if (files.empty())
+      throw std::invalid_argument("there is no picture in what was named: " + picture_extensions() + " are looked for in folders");
     if (options_.server.empty()) {
       classify_here(files);
     } else {
@@ -117,7 +105,8 @@ class Classify {
   }
 
   void classify_here(const std::vector<InputFile>& files) {
-    const auto encoder = std::make_shared<const engine::ClipEncoder>(options_.model.empty() ? default_model() : std::filesystem::path(options_.model));
+    const auto encoder =
+        std::make_shared<const engine::ClipEncoder>(options_.model.empty() ? default_model() : std::filesystem::path(options_.model));
     const engine::LabelClassifier classifier(*encoder, set_);
     const engine::ImagePreparation preparation(encoder, {.limits = {}, .exact_decode = options_.exact_decode});
     constexpr std::size_t kBatchBytes = std::size_t{128} << 20, kBatchFiles = 64;
@@ -204,10 +193,11 @@ void add_classify_command(CLI::App& program, Action& action) {
   command->add_option("--top", options->top, "Labels to print, the most probable first (default: all)")
       ->check(CLI::Range(std::size_t{1}, engine::kPromptsMax));
   auto* model = command->add_option("--model", options->model, "Model directory (default: CLIPDEX_MODEL, else the built-in model)");
-  command->add_option("--server", options->server, "Address of a running clipdex, whose model is used instead")
+  auto* exact_decode = command->add_flag("--exact-decode", options->exact_decode, kExactDecodeHelp);
+  command->add_option("--server", options->server, "Address of a running clipdex, whose model and way of decoding are used instead")
       ->check(check_address)
-      ->excludes(model);
-  command->add_flag("--exact-decode", options->exact_decode, kExactDecodeHelp);
+      ->excludes(model)
+      ->excludes(exact_decode);
   command->add_flag("--json", options->json, "One JSON line a picture on stdout");
   command->footer(
       "The probabilities of all labels sum to 1; the score is the cosine. A picture that cannot be read is reported and skipped.\n"

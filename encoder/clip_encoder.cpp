@@ -17,15 +17,16 @@
 namespace clipdex::encoder {
 namespace {
 
-// Measured (docs/benchmarks.md): from 8 on, more pictures at once are no faster, and a query waits for the steps of an ingest before it.
+// Measured (docs/benchmarks.md): more at once is no faster, and a query waits for the steps of other work before it.
 constexpr std::size_t kImagesPerStep = 16;
-constexpr std::size_t kTextsPerStep = 32;
+constexpr std::size_t kTextTokensPerStep = 512;
 
-// The position that is pooled: of the end token, or of the highest id as OpenAI's model does.
+// The position that is pooled: of the first end token (0 where there is none, as transformers' argmax says), or of the highest id as
+// OpenAI's model does.
 std::size_t pooled_position(const std::vector<std::int32_t>& tokens, std::int32_t end_token) {
   if (end_token >= 0) {
     const auto found = std::find(tokens.begin(), tokens.end(), end_token);
-    if (found != tokens.end()) return static_cast<std::size_t>(found - tokens.begin());
+    return found != tokens.end() ? static_cast<std::size_t>(found - tokens.begin()) : 0;
   }
   return static_cast<std::size_t>(std::max_element(tokens.begin(), tokens.end()) - tokens.begin());
 }
@@ -136,9 +137,10 @@ Embeddings ClipEncoder::encode_texts(std::span<const std::string> texts, bool no
 
 std::vector<std::vector<std::int32_t>> ClipEncoder::tokenize(std::span<const std::string> texts) const {
   if (!impl_->tokenizer) {
-    throw std::invalid_argument("the model \"" + impl_->info.name +
-                                "\" has no tokenizer: it cannot encode texts. Put the model's vocab.json and merges.txt, its tokenizer.json or " +
-                                "OpenAI's bpe_simple_vocab_16e6.txt.gz beside the weights");
+    throw std::invalid_argument(
+        "the model \"" + impl_->info.name +
+        "\" has no tokenizer: it cannot encode texts. Put the model's vocab.json and merges.txt, its tokenizer.json or " +
+        "OpenAI's bpe_simple_vocab_16e6.txt.gz beside the weights");
   }
   // A word is tokenized whole, however little of it the context holds; so all lengths are checked before any work.
   for (const auto& text : texts) {
@@ -165,7 +167,9 @@ Embeddings ClipEncoder::encode_tokens(std::span<const std::vector<std::int32_t>>
   for (std::size_t begin = 0; begin < order.size();) {
     const std::size_t shortest = pooled[order[begin]] + 1;
     std::size_t end = begin + 1;
-    while (end < order.size() && end - begin < kTextsPerStep && pooled[order[end]] + 1 <= shortest + shortest / 4 + 1) ++end;
+    while (end < order.size() && (end - begin + 1) * (pooled[order[end]] + 1) <= kTextTokensPerStep &&
+           pooled[order[end]] + 1 <= shortest + shortest / 4 + 1)
+      ++end;
     impl_->encode_token_step(tokens, std::span(order).subspan(begin, end - begin), pooled, normalize, out);
     begin = end;
   }

@@ -1,5 +1,6 @@
 #include "encoder/convolution_kernel.h"
 
+#include <algorithm>
 #include <map>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string_view>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "encoder/onednn.h"
+#include "encoder/packed_weights.h"
 
 namespace clipdex::encoder {
 namespace {
@@ -42,12 +44,12 @@ struct ConvolutionKernel::Impl {
     const memory::dims dims = {out, in, kernel, kernel};
     const auto best = describe({kUsualBatch, options.side, options.side, Epilogue::kRelu}, memory::desc(dims, kFloat, Tag::any));
     const auto plain_weight = weight.contiguous();
-    packings.push_back(pack(memory::desc(dims, kFloat, Tag::oihw), plain_weight, best.weights_desc()));
+    packings.push_back(pack(memory::desc(dims, kFloat, Tag::oihw), plain_weight.data_ptr(), best.weights_desc()));
   }
 
   struct Packing {
     memory::desc layout;
-    at::Tensor weights;
+    std::shared_ptr<void> weights;
   };
 
   struct Primitive {
@@ -55,10 +57,10 @@ struct ConvolutionKernel::Impl {
     std::size_t packing;  // which of them it reads
   };
 
-  static Packing pack(const memory::desc& from_layout, const at::Tensor& from, const memory::desc& to_layout) {
-    Packing packing{.layout = to_layout, .weights = at::empty({static_cast<std::int64_t>(to_layout.get_size())}, at::kByte)};
-    memory source(from_layout, onednn_engine(), from.data_ptr());
-    memory target(to_layout, onednn_engine(), packing.weights.data_ptr());
+  static Packing pack(const memory::desc& from_layout, void* from, const memory::desc& to_layout) {
+    Packing packing{.layout = to_layout, .weights = allocate_packed_weights(to_layout.get_size())};
+    memory source(from_layout, onednn_engine(), from);
+    memory target(to_layout, onednn_engine(), packing.weights.get());
     dnnl::stream stream(onednn_engine());
     dnnl::reorder(source, target).execute(stream, source, target);
     stream.wait();
@@ -95,8 +97,11 @@ struct ConvolutionKernel::Impl {
       if (!std::string_view(description.impl_info_str()).starts_with("ref")) return {dnnl::convolution_forward(description), i};
     }
     const auto best = describe(shape, memory::desc({out, in, kernel, kernel}, kFloat, Tag::any));
-    packings.push_back(pack(packings.front().layout, packings.front().weights, best.weights_desc()));
-    return {dnnl::convolution_forward(best), packings.size() - 1};
+    const auto same =
+        std::find_if(packings.begin(), packings.end(), [&](const auto& packing) { return packing.layout == best.weights_desc(); });
+    const auto index = static_cast<std::size_t>(same - packings.begin());
+    if (same == packings.end()) packings.push_back(pack(packings.front().layout, packings.front().weights.get(), best.weights_desc()));
+    return {dnnl::convolution_forward(best), index};
   }
 
   const Primitive& primitive(const Shape& shape) {
@@ -116,11 +121,10 @@ struct ConvolutionKernel::Impl {
     if (shape.n == 0) return;
     const auto& [convolution, packing] = primitive(shape);
     dnnl::stream stream(onednn_engine());
-    convolution.execute(stream,
-                        {{DNNL_ARG_SRC, memory(input(shape), onednn_engine(), rows.data_ptr())},
-                         {DNNL_ARG_WEIGHTS, memory(packings[packing].layout, onednn_engine(), packings[packing].weights.data_ptr())},
-                         {DNNL_ARG_BIAS, memory(memory::desc({out}, kFloat, Tag::a), onednn_engine(), bias.data_ptr())},
-                         {DNNL_ARG_DST, memory(output(shape), onednn_engine(), y.data_ptr())}});
+    convolution.execute(stream, {{DNNL_ARG_SRC, memory(input(shape), onednn_engine(), rows.data_ptr())},
+                                 {DNNL_ARG_WEIGHTS, memory(packings[packing].layout, onednn_engine(), packings[packing].weights.get())},
+                                 {DNNL_ARG_BIAS, memory(memory::desc({out}, kFloat, Tag::a), onednn_engine(), bias.data_ptr())},
+                                 {DNNL_ARG_DST, memory(output(shape), onednn_engine(), y.data_ptr())}});
     stream.wait();
   }
 

@@ -1,31 +1,31 @@
 #include "encoder/core_budget.h"
 
-#include <sched.h>
-
 #include <algorithm>
-#include <thread>
 
 namespace clipdex::encoder {
 
-int usable_cores() {
-  cpu_set_t set;
-  if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
 CoreBudget::Worker::Worker(CoreBudget& budget) : budget_(budget) {
-  std::unique_lock lock(budget_.mutex_);
-  budget_.changed_.wait(lock, [this] { return budget_.waiting_teams_ == 0 && budget_.free_ > 0; });
-  --budget_.free_;
+  {
+    std::unique_lock lock(budget_.mutex_);
+    ++budget_.waiting_workers_;
+    budget_.changed_.wait(lock, [this] { return budget_.free_ > 0 && (budget_.waiting_teams_ == 0 || budget_.workers_turn_ > 0); });
+    --budget_.waiting_workers_;
+    --budget_.free_;
+    budget_.teams_before_workers_ = 0;
+    budget_.workers_turn_ = std::max(0, std::min(budget_.workers_turn_ - 1, budget_.waiting_workers_));
+  }
+  budget_.changed_.notify_all();  // the last of a turn lets the teams go on
 }
 
 CoreBudget::Team::Team(CoreBudget& budget, int threads) : budget_(budget), threads_(std::clamp(threads, 1, budget.cores_)) {
   {
     std::unique_lock lock(budget_.mutex_);
     ++budget_.waiting_teams_;
-    budget_.changed_.wait(lock, [this] { return budget_.free_ >= threads_; });
+    budget_.changed_.wait(lock, [this] { return budget_.workers_turn_ == 0 && budget_.free_ >= threads_; });
     --budget_.waiting_teams_;
     budget_.free_ -= threads_;
+    if (budget_.waiting_workers_ > 0 && ++budget_.teams_before_workers_ >= kTeamsBeforeWorkers)
+      budget_.workers_turn_ = std::min(budget_.waiting_workers_, budget_.cores_);
   }
   budget_.changed_.notify_all();  // what the team leaves is for the workers that let it go first
 }

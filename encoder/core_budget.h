@@ -4,19 +4,22 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "encoder/usable_cores.h"
+
 namespace clipdex::encoder {
 
-// That this process may run on.
-int usable_cores();
-
 // The cores of a model's process, handed out to those who compute: the encoder's team takes as many as it has threads, a worker that
-// decodes pictures takes one. The team goes first: workers finish the picture at hand and wait. So threads that compute are never more than
-// cores, none is idle while there is work for it, and a team has its cores to itself, which OpenMP's barriers need. Any thread may call it.
+// decodes pictures takes one. The team goes first: workers finish the picture at hand and wait; but when they have let kTeamsBeforeWorkers
+// go, each core takes a picture before the next team. So threads that compute are never more than cores, none is idle while there is work
+// for it, a team has its cores to itself, which OpenMP's barriers need, and neither keeps the other waiting for ever. Any thread may call
+// it.
 class CoreBudget {
  public:
   explicit CoreBudget(int cores = usable_cores()) : cores_(cores), free_(cores) {}
   CoreBudget(const CoreBudget&) = delete;
   CoreBudget& operator=(const CoreBudget&) = delete;
+
+  static constexpr int kTeamsBeforeWorkers = 8;
 
   int cores() const { return cores_; }
 
@@ -52,7 +55,9 @@ class CoreBudget {
   std::mutex mutex_;
   std::condition_variable changed_;
   int free_;
-  int waiting_teams_ = 0;
+  int waiting_teams_ = 0, waiting_workers_ = 0;
+  int teams_before_workers_ = 0;  // that went first since a worker last had a core
+  int workers_turn_ = 0;          // how many workers go before the next team
 };
 
 }  // namespace clipdex::encoder

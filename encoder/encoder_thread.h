@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -30,9 +31,9 @@ class EncoderThread {
   // Runs the task there and returns its result, or throws what it threw. Not to be called from a task.
   template <typename Task>
   auto run(Task task) -> decltype(task()) {
-    std::packaged_task<decltype(task())()> packaged(std::move(task));
-    auto result = packaged.get_future();
-    post([&packaged] { packaged(); });
+    const auto packaged = std::make_shared<std::packaged_task<decltype(task())()>>(std::move(task));
+    auto result = packaged->get_future();
+    post([packaged] { (*packaged)(); });
     return result.get();
   }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 // For functions, not for the file: what the file instantiates of the standard library must run everywhere.
@@ -19,6 +20,9 @@ constexpr std::int64_t kTileRows = 6;  // rows of x that are: 6 x 2 accumulators
 // KiB): measured on Zen 3, where fetching panels and writing tiles costs more than reading x from the third level.
 constexpr std::int64_t kDepth = 768;
 constexpr std::int64_t kBlockRows = 240;
+// Ahead of the product by so many steps of the inner dimension (3 KiB), memory is asked for weights that few rows use up as fast as they
+// come.
+constexpr std::int64_t kPrefetchedSteps = 48;
 // From so many rows on, their part of x is copied tile by tile: rows of x are a multiple of 4 KiB apart, and compete for the same cache
 // lines.
 constexpr std::int64_t kCopiedRows = 24;
@@ -99,6 +103,7 @@ CLIPDEX_AVX2 void accumulate(const TilePass& pass) {
   const float* panel = pass.panel;
   const float* x = pass.x;
   for (std::int64_t k = 0; k < depth; ++k, panel += kPanel, x += step) {
+    if (!kCopied) _mm_prefetch(reinterpret_cast<const char*>(panel + kPrefetchedSteps * kPanel), _MM_HINT_T0);
     if (kPrefetches) _mm_prefetch(reinterpret_cast<const char*>(pass.next_panel + k * kPanel), _MM_HINT_T1);
     const __m256 panel_low = _mm256_load_ps(panel);
     const __m256 panel_high = _mm256_load_ps(panel + 8);
@@ -214,6 +219,34 @@ void compute_block(const GemmArguments& a, Range rows, Range panels) {
   }
 }
 
+struct Division {
+  std::int64_t rows, panels;  // of one task
+};
+
+// Into tasks of equal size, such that the thread with the most of them is through soonest. Costs are cycles for one step of the inner
+// dimension: a row and a panel take one, fetching the panel's weights six (16 floats from the third level), copying a row two.
+Division divide(const GemmArguments& a, std::int64_t threads) {
+  constexpr std::int64_t kFetchCost = 6, kCopyCost = 2, kTasksPerThread = 4;
+  const std::int64_t panels = panels_of(a.out);
+  const std::int64_t tiles = (a.rows + kTileRows - 1) / kTileRows;
+  const std::int64_t blocks_min = (a.rows + kBlockRows - 1) / kBlockRows;
+  Division best{};
+  std::int64_t best_cost = std::numeric_limits<std::int64_t>::max();
+  for (std::int64_t blocks = blocks_min; blocks < blocks_min + threads && blocks <= tiles; ++blocks) {
+    const std::int64_t rows = (tiles + blocks - 1) / blocks * kTileRows;
+    const std::int64_t copying = std::min(rows, a.rows) >= kCopiedRows ? rows * kCopyCost : 0;
+    for (std::int64_t groups = 1; groups <= std::min(panels, kTasksPerThread * threads); ++groups) {
+      const std::int64_t of_group = (panels + groups - 1) / groups;
+      const std::int64_t rounds = (blocks * groups + threads - 1) / threads;
+      const std::int64_t cost = rounds * (of_group * (rows + kFetchCost) + copying);
+      if (cost >= best_cost) continue;
+      best_cost = cost;
+      best = {rows, of_group};
+    }
+  }
+  return best;
+}
+
 }  // namespace
 
 bool prefers_gemm_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && !__builtin_cpu_supports("avx512f"); }
@@ -233,19 +266,12 @@ void pack_weights_avx2(const float* weight, std::int64_t out, std::int64_t in, f
 }
 
 void gemm_avx2(const GemmArguments& arguments) {
-  const std::int64_t panels = panels_of(arguments.out);
-  const std::int64_t threads = omp_get_max_threads();
-  // Blocks of rows of equal size, in whole tiles; where they are fewer than the threads can share, panels are shared too.
-  const std::int64_t tiles = (arguments.rows + kTileRows - 1) / kTileRows;
-  const std::int64_t row_blocks = (arguments.rows + kBlockRows - 1) / kBlockRows;
-  const std::int64_t block_rows = (tiles + row_blocks - 1) / row_blocks * kTileRows;
-  constexpr std::int64_t kTasksPerThread = 4;
-  const std::int64_t groups = std::clamp((kTasksPerThread * threads + row_blocks - 1) / row_blocks, std::int64_t{1}, panels);
-  const std::int64_t per_group = (panels + groups - 1) / groups;
+  const Division division = divide(arguments, omp_get_max_threads());
 #pragma omp parallel for schedule(dynamic) collapse(2)
-  for (std::int64_t row = 0; row < arguments.rows; row += block_rows) {
-    for (std::int64_t panel = 0; panel < panels; panel += per_group) {
-      compute_block(arguments, {row, std::min(row + block_rows, arguments.rows)}, {panel, std::min(panel + per_group, panels)});
+  for (std::int64_t row = 0; row < arguments.rows; row += division.rows) {
+    for (std::int64_t panel = 0; panel < panels_of(arguments.out); panel += division.panels) {
+      compute_block(arguments, {row, std::min(row + division.rows, arguments.rows)},
+                    {panel, std::min(panel + division.panels, panels_of(arguments.out))});
     }
   }
 }

@@ -7,6 +7,7 @@
 
 #include "encoder/gemm_avx2.h"
 #include "encoder/onednn.h"
+#include "encoder/packed_weights.h"
 
 namespace clipdex::encoder {
 namespace {
@@ -58,8 +59,8 @@ struct LinearKernel::Impl {
         weight(weight_.contiguous().detach()),
         bias(bias_.defined() ? bias_.contiguous().detach() : bias_) {
     if (prefers_gemm_avx2()) {
-      packed = at::empty({static_cast<std::int64_t>(packed_size_avx2(out, in))}, at::kFloat);
-      pack_weights_avx2(weight.const_data_ptr<float>(), out, in, packed.data_ptr<float>());
+      packed = allocate_packed_weights(packed_size_avx2(out, in) * sizeof(float));
+      pack_weights_avx2(weight.const_data_ptr<float>(), out, in, static_cast<float*>(packed.get()));
       weight = at::Tensor();
       return;
     }
@@ -70,8 +71,8 @@ struct LinearKernel::Impl {
     if (std::string_view(best.impl_info_str()).starts_with("gemm") || best.weights_desc() == layout) return;
     memory plain(layout, onednn_engine(), weight.data_ptr());
     layout = best.weights_desc();
-    packed = at::empty({static_cast<std::int64_t>(layout.get_size())}, at::kByte);
-    memory ordered(layout, onednn_engine(), packed.data_ptr());
+    packed = allocate_packed_weights(layout.get_size());
+    memory ordered(layout, onednn_engine(), packed.get());
     dnnl::stream stream(onednn_engine());
     dnnl::reorder(plain, ordered).execute(stream, plain, ordered);
     stream.wait();
@@ -102,7 +103,7 @@ struct LinearKernel::Impl {
       return gemm_avx2({.x = x.const_data_ptr<float>(),
                         .rows = shape.rows,
                         .x_stride = shape.row_stride,
-                        .packed = packed.const_data_ptr<float>(),
+                        .packed = static_cast<const float*>(packed.get()),
                         .bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr,
                         .out = out,
                         .in = in,
@@ -111,9 +112,10 @@ struct LinearKernel::Impl {
     }
     const auto& matmul = primitive(shape);
     const auto view = [](const memory::desc& desc, const at::Tensor& tensor) { return memory(desc, onednn_engine(), tensor.data_ptr()); };
+    void* const weights = packed ? packed.get() : weight.data_ptr();
     const memory::desc x_desc({shape.rows, in}, memory::data_type::f32, memory::dims{shape.row_stride, 1});
     std::unordered_map<int, memory> arguments = {{DNNL_ARG_SRC, view(x_desc, x)},
-                                                 {DNNL_ARG_WEIGHTS, view(layout, packed.defined() ? packed : weight)},
+                                                 {DNNL_ARG_WEIGHTS, memory(layout, onednn_engine(), weights)},
                                                  {DNNL_ARG_DST, view(memory::desc({shape.rows, out}, memory::data_type::f32, Tag::ab), y)}};
     if (bias.defined()) arguments.emplace(DNNL_ARG_BIAS, view(memory::desc({1, out}, memory::data_type::f32, Tag::ab), bias));
     dnnl::stream stream(onednn_engine());
@@ -122,7 +124,8 @@ struct LinearKernel::Impl {
   }
 
   std::int64_t in, out;
-  at::Tensor weight, packed, bias;  // one of weight and packed
+  at::Tensor weight, bias;
+  std::shared_ptr<void> packed;  // or nullptr: the kernels read weight
   memory::desc layout;
   std::unordered_map<Shape, dnnl::matmul, ShapeHash> primitives;
 };

@@ -54,7 +54,7 @@ void Attention::add_pooled_to(at::Tensor& y, const at::Tensor& x, const at::Tens
       project(x, projection.get(), /*first=*/1, /*count=*/2).view({n, tokens, 2, heads, width / heads}).permute({2, 0, 3, 1, 4});
   // A causal position sees itself and what stands before it: [n, 1, 1, tokens].
   std::optional<at::Tensor> seen;
-  if (causal && n > 1) seen = at::arange(tokens).le(pooled_at.unsqueeze(1)).view({n, 1, 1, tokens});
+  if (causal) seen = at::arange(tokens).le(pooled_at.unsqueeze(1)).view({n, 1, 1, tokens});
   const auto attended = at::scaled_dot_product_attention(query, kv[0], kv[1], seen);
   out_proj->add_to(y, attended.transpose(1, 2).reshape({n, width}));
 }

@@ -69,6 +69,20 @@ void check_label_set(const LabelSet& set, std::size_t prompts_max) {
   }
 }
 
+std::vector<std::string> split_labels(std::string_view text, char separator) {
+  constexpr std::string_view kBlanks = " \t\r\n", kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  std::vector<std::string> labels;
+  for (std::size_t at = 0; at <= text.size();) {
+    const auto end = std::min(text.find(separator, at), text.size());
+    const auto part = text.substr(at, end - at);
+    const auto first = part.find_first_not_of(kBlanks);
+    if (first != std::string_view::npos) labels.emplace_back(part.substr(first, part.find_last_not_of(kBlanks) - first + 1));
+    at = end + 1;
+  }
+  return labels;
+}
+
 LabelClassifier::LabelClassifier(const ClipEncoder& encoder, LabelSet set)
     : set_(std::move(set)), dimension_(encoder.dimension()), logit_factor_(std::exp(encoder.info().logit_scale)) {
   check_label_set(set_);

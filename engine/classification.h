@@ -37,6 +37,9 @@ std::vector<std::string> named_templates(std::string_view name);
 // more prompts than `prompts_max`.
 void check_label_set(const LabelSet& set, std::size_t prompts_max = kPromptsMax);
 
+// The labels between separators, as people write them: without blanks around them, empty ones, and a byte order mark in front.
+std::vector<std::string> split_labels(std::string_view text, char separator);
+
 // Immutable after construction: any thread may call it.
 class LabelClassifier {
  public:

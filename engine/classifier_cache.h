@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <future>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -10,7 +11,7 @@
 
 namespace clipdex::engine {
 
-// Any thread may call it. Threads that ask at once for a set that is not there encode it each; none waits for another.
+// Any thread may call it. Of threads that ask at once for a set that is not there, one encodes it and the others wait for that.
 class ClassifierCache {
  public:
   // bytes_max: of the classifiers kept; what alone is larger is made and not kept.
@@ -22,13 +23,21 @@ class ClassifierCache {
   std::size_t count() const;
 
  private:
+  // With mutex_ held:
   std::shared_ptr<const LabelClassifier> find(const LabelSet& set);
   void keep(std::shared_ptr<const LabelClassifier> classifier);
+
+  using Made = std::shared_ptr<const LabelClassifier>;
+  struct Making {
+    LabelSet set;
+    std::shared_future<Made> made;
+  };
 
   const std::size_t bytes_max_;
   mutable std::mutex mutex_;
   std::list<std::shared_ptr<const LabelClassifier>> used_;  // the latest first
   std::size_t bytes_ = 0;
+  std::list<Making> making_;
 };
 
 }  // namespace clipdex::engine

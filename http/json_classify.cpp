@@ -17,21 +17,11 @@ std::vector<std::string> strings(const Fields& fields, std::string_view name) {
   return value.get<std::vector<std::string>>();
 }
 
-json split(const std::string& text) {
-  json parts = json::array();
-  for (std::size_t at = 0; at <= text.size();) {
-    const auto comma = std::min(text.find(',', at), text.size());
-    parts.push_back(text.substr(at, comma - at));
-    at = comma + 1;
-  }
-  return parts;
-}
-
 // A form's field as the JSON value it stands for.
 json form_value(const Part& part) {
   constexpr std::size_t kDepthMax = 2;
   const bool array = part.content.starts_with('[');
-  if (part.name == "labels" && !array) return split(part.content);
+  if (part.name == "labels" && !array) return engine::split_labels(part.content, ',');
   if (part.name == "templates" && !array) return part.content;
   try {
     return parse_json(part.content, kDepthMax);

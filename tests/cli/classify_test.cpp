@@ -110,4 +110,5 @@ TEST_CASE("classifying with labels or templates that cannot be is wrong use, and
   wrong({"--labels", "dog", "--top", "0"}, "--top");
   wrong({"--labels-file", "/nowhere/labels.txt"}, "/nowhere/labels.txt");
   wrong({"--labels", "dog", "--server", "http://127.0.0.1:1", "--model", "x"}, "--model");
+  wrong({"--labels", "dog", "--server", "http://127.0.0.1:1", "--exact-decode"}, "--exact-decode");
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <chrono>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -55,4 +57,27 @@ TEST_CASE("workers and teams together never compute on more cores than there are
     workers.clear();
     CHECK(meter.most <= kCores);
   }
+}
+
+TEST_CASE("a worker gets its core although one team follows another without a pause") {
+  CoreBudget budget(2);
+  std::atomic<int> pictures = 0;
+  auto team = std::make_unique<CoreBudget::Team>(budget, 2);
+  std::jthread worker([&] {
+    for (int i = 0; i < 3; ++i) {
+      const CoreBudget::Worker core(budget);
+      ++pictures;
+    }
+  });
+  // The next team waits before the last one has gone, so that the cores are never free for whoever comes.
+  int teams = 0;
+  for (; pictures < 3 && teams < 100'000; ++teams) {
+    std::jthread next([&, last = std::move(team)]() mutable {
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+      last.reset();
+    });
+    team = std::make_unique<CoreBudget::Team>(budget, 2);
+  }
+  team.reset();
+  CHECK(pictures == 3);
 }

@@ -1,5 +1,6 @@
 #include "engine/classification.h"
 
+#include <atomic>
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -9,6 +10,7 @@
 #include <numeric>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "engine/classifier_cache.h"
 #include "engine/engine.h"
@@ -162,6 +164,15 @@ TEST_CASE("label sets that cannot be are refused with the reason") {
   CHECK_THROWS_AS(classifier.classify(std::vector<float>(3)), std::invalid_argument);
 }
 
+TEST_CASE("labels in a line or a file lose what people put around them") {
+  CHECK(split_labels(" cat, red apple ,,dog\t,", ',') == std::vector<std::string>{"cat", "red apple", "dog"});
+  CHECK(split_labels("\xEF\xBB\xBF"
+                     "cat\r\nred apple, cut\r\n\r\n",
+                     '\n') == std::vector<std::string>{"cat", "red apple, cut"});
+  CHECK(split_labels(" , ", ',').empty());
+  CHECK(split_labels("", ',').empty());
+}
+
 TEST_CASE("a label with braces or regular expression characters stands as it is in its sentence") {
   const LabelClassifier classifier(encoder(), {.labels = {"a {} $1 \\"}, .templates = {"the {}."}});
   const auto by_hand = encoder().encode_texts(std::vector<std::string>{"the a {} $1 \\."});
@@ -188,6 +199,36 @@ TEST_CASE("the cache gives the same classifier for the same set and forgets the 
   ClassifierCache none(one / 2);
   CHECK(none.get(encoder(), dogs) != nullptr);
   CHECK(none.count() == 0);
+}
+
+TEST_CASE("of threads that ask for a new set at once one encodes it, and all get the same classifier") {
+  ClassifierCache cache(std::size_t{64} << 20);
+  LabelSet set{.labels = {}, .templates = clipdex::engine::named_templates("openai-7")};
+  for (int i = 0; i < 40; ++i) set.labels.push_back("label " + std::to_string(i));
+  std::vector<std::shared_ptr<const LabelClassifier>> got(6);
+  {
+    std::vector<std::jthread> threads;
+    for (auto& mine : got) threads.emplace_back([&] { mine = cache.get(encoder(), set); });
+  }
+  for (const auto& one : got) CHECK(one == got[0]);
+  CHECK(got[0] != nullptr);
+  // A set that cannot be fails for everyone, and is not remembered.
+  const LabelSet impossible{.labels = {"cat"}, .templates = {"no place"}};
+  std::atomic<int> refused = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 6; ++i) {
+      threads.emplace_back([&] {
+        try {
+          cache.get(encoder(), impossible);
+        } catch (const std::invalid_argument&) {
+          ++refused;
+        }
+      });
+    }
+  }
+  CHECK(refused == 6);
+  CHECK(cache.count() == 1);
 }
 
 TEST_CASE("the engine classifies a picture's file, and bounds what one request may ask") {

@@ -52,7 +52,7 @@ TEST_CASE("templates may be left out, named or listed") {
 TEST_CASE("a form with the picture as a part is answered like JSON") {
   ServedEngine served;
   const auto expected = body_of(served.post("/v1/classify", request("rocket.png", {{"top", 2}}))).at("labels");
-  for (const auto* labels : {"dog,rocket,red apple", R"(["dog","rocket","red apple"])"}) {
+  for (const auto* labels : {"dog,rocket,red apple", " dog, rocket ,red apple,", R"(["dog","rocket","red apple"])"}) {
     const auto answer = served.client().Post(
         "/v1/classify", httplib::MultipartFormDataItems{{"image", gallery_file("rocket.png"), "rocket.png", "image/png"},
                                                         {"labels", labels, "", ""},
