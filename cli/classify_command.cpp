@@ -9,6 +9,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/input_files.h"
+#include "cli/json_line.h"
 #include "cli/model_location.h"
 #include "cli/picture.h"
 #include "cli/table.h"
@@ -72,7 +73,8 @@ class Classify {
 
   int run() {
     const auto files = collect_inputs(options_.paths);
-    if (files.empty()) throw std::invalid_argument("there is no picture in what was named: " + picture_extensions() + " are looked for in folders");
+    if (files.empty())
+      throw std::invalid_argument("there is no picture in what was named: " + picture_extensions() + " are looked for in folders");
     if (options_.server.empty()) {
       classify_here(files);
     } else {
@@ -104,8 +106,7 @@ class Classify {
   void fail(const InputFile& file, const std::string& code, const std::string& message) {
     ++failed_;
     const auto name = as_text(file.path.string());
-    if (options_.json)
-      std::cout << nlohmann::json{{"input", name}, {"error", {{"code", code}, {"message", as_text(message)}}}}.dump() << '\n';
+    if (options_.json) std::cout << json_line({{"input", name}, {"error", {{"code", code}, {"message", message}}}});
     std::cout.flush();
     constexpr std::size_t kColumnsMax = 1000;
     std::fprintf(stderr, "failed: %s\n", printable(name + ": " + message, kColumnsMax).c_str());
@@ -117,7 +118,8 @@ class Classify {
   }
 
   void classify_here(const std::vector<InputFile>& files) {
-    const auto encoder = std::make_shared<const engine::ClipEncoder>(options_.model.empty() ? default_model() : std::filesystem::path(options_.model));
+    const auto encoder =
+        std::make_shared<const engine::ClipEncoder>(options_.model.empty() ? default_model() : std::filesystem::path(options_.model));
     const engine::LabelClassifier classifier(*encoder, set_);
     const engine::ImagePreparation preparation(encoder, {.limits = {}, .exact_decode = options_.exact_decode});
     constexpr std::size_t kBatchBytes = std::size_t{128} << 20, kBatchFiles = 64;
