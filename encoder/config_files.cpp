@@ -96,14 +96,25 @@ constexpr KnownKey kTextKeys[] = {{"context_length", nullptr},
                                   {"block_type", R"("default")"},
                                   {"norm_kwargs", R"({"eps":1e-5})"}};
 
+// How the tokenizer is used, if it is of another vocabulary than CLIP's (MetaCLIP 2's): clipdex has none for such a model anyhow, which
+// takes pictures and token ids all the same.
+constexpr KnownKey kForeignTokenizerKeys[] = {{"tokenizer_kwargs", nullptr}, {"tokenizer_mode", nullptr}};
+
+bool has_foreign_tokenizer(const ConfigSection& text) {
+  constexpr int kVocabulary = 49408;
+  return text.has("hf_tokenizer_name") && text.integer("vocab_size", kVocabulary) != kVocabulary;
+}
+
 bool is_off(const json& value) { return value.is_null() || value == false || (value.is_structured() && value.empty()) || value == ""; }
 
 // Who knows what a key changes that is not among these: it is refused unless it is off.
-void refuse_others(const ConfigSection& section, std::span<const KnownKey> known) {
+void refuse_others(const ConfigSection& section, std::span<const KnownKey> known, std::span<const KnownKey> more = {}) {
   for (const auto& [key, value] : section.values().items()) {
     if (is_off(value)) continue;
-    const auto found = std::find_if(known.begin(), known.end(), [&](const KnownKey& each) { return key == each.name; });
-    if (found != known.end() && (found->harmless == nullptr || value == json::parse(found->harmless))) continue;
+    const auto harmless = [&](const KnownKey& each) {
+      return key == each.name && (each.harmless == nullptr || value == json::parse(each.harmless));
+    };
+    if (std::any_of(known.begin(), known.end(), harmless) || std::any_of(more.begin(), more.end(), harmless)) continue;
     throw std::runtime_error(section.where() + ": \"" + key + "\" is an architecture or a tokenizer that clipdex does not support" +
                              kRemedy);
   }
@@ -224,7 +235,7 @@ ClipConfig read_open_clip_config(const fs::path& file) {
   const auto model = top.section("model_cfg");
   const auto text = model.section("text_cfg");
   refuse_others(model, kModelKeys);
-  refuse_others(text, kTextKeys);
+  refuse_others(text, kTextKeys, has_foreign_tokenizer(text) ? kForeignTokenizerKeys : std::span<const KnownKey>());
   const auto activation = model.flag("quick_gelu", false) ? Activation::kQuickGelu : Activation::kGelu;
   ClipConfig config;
   config.embedding_dimension = model.integer("embed_dim", 512);

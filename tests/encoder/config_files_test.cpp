@@ -156,6 +156,18 @@ TEST_CASE("keys of open_clip that change nothing are read over") {
   }
 }
 
+TEST_CASE("a tokenizer of another vocabulary is used as its model says, which clipdex need not know") {
+  const ConfigFile file;
+  // open_clip's ViT-L-14-worldwide, MetaCLIP 2.
+  auto config = with("text_cfg", "hf_tokenizer_name", "google/mt5-base");
+  auto& text = config["model_cfg"]["text_cfg"];
+  text["tokenizer_kwargs"] = {{"clean", "canonicalize"}};
+  text["vocab_size"] = 250100;
+  CHECK(clipdex::encoder::read_open_clip_config(file.write(config.dump())).text.vocabulary_size == 250100);
+  text["vocab_size"] = 49408;
+  check_refused(readers()[2], file.write(config.dump()), "tokenizer_kwargs");
+}
+
 TEST_CASE("a model that open_clip's configuration names and clipdex does not know is told which ones it knows") {
   const ConfigFile file;
   check_refused(readers()[2], file.write(R"({"model_cfg":"ViT-Z-1"})"), "ViT-bigG/14");
