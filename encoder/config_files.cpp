@@ -109,7 +109,9 @@ bool is_off(const json& value) { return value.is_null() || value == false || (va
 
 // Who knows what a key changes that is not among these: it is refused unless it is off.
 void refuse_others(const ConfigSection& section, std::span<const KnownKey> known, std::span<const KnownKey> more = {}) {
-  for (const auto& [key, value] : section.values().items()) {
+  for (const auto& item : section.values().items()) {
+    const auto& key = item.key();
+    const json& value = item.value();
     if (is_off(value)) continue;
     const auto harmless = [&](const KnownKey& each) {
       return key == each.name && (each.harmless == nullptr || value == json::parse(each.harmless));

@@ -33,7 +33,7 @@ std::string vocab_json_text(const Vocabulary& ids) {
 
 std::string merges_txt_text(const Merges& merges) {
   std::string text = "#version: 0.2\n";
-  for (const auto& [left, right] : merges) text += left + " " + right + "\n";
+  for (const auto& [left, right] : merges) text.append(left).append(" ").append(right).append("\n");
   return text;
 }
 
