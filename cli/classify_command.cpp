@@ -9,6 +9,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/input_files.h"
+#include "cli/json_line.h"
 #include "cli/model_location.h"
 #include "cli/picture.h"
 #include "cli/table.h"
@@ -92,8 +93,7 @@ class Classify {
   void fail(const InputFile& file, const std::string& code, const std::string& message) {
     ++failed_;
     const auto name = as_text(file.path.string());
-    if (options_.json)
-      std::cout << nlohmann::json{{"input", name}, {"error", {{"code", code}, {"message", as_text(message)}}}}.dump() << '\n';
+    if (options_.json) std::cout << json_line({{"input", name}, {"error", {{"code", code}, {"message", message}}}});
     std::cout.flush();
     constexpr std::size_t kColumnsMax = 1000;
     std::fprintf(stderr, "failed: %s\n", printable(name + ": " + message, kColumnsMax).c_str());

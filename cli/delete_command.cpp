@@ -6,6 +6,7 @@
 
 #include "cli/arguments.h"
 #include "cli/command.h"
+#include "cli/json_line.h"
 #include "cli/table.h"
 #include "cli/target.h"
 
@@ -25,7 +26,7 @@ int remove(const DeleteOptions& options) {
   for (const auto& id : options.ids) {
     const bool existed = target->remove(options.target.collection, id);
     deleted += existed ? 1 : 0;
-    if (options.json) std::cout << nlohmann::json{{"id", id}, {"status", existed ? "deleted" : "not_found"}}.dump() << '\n';
+    if (options.json) std::cout << json_line({{"id", id}, {"status", existed ? "deleted" : "not_found"}});
     if (!existed) std::fprintf(stderr, "there is no image \"%s\"\n", printable(id, kIdColumns).c_str());
   }
   std::fprintf(stderr, "%zu of %zu deleted\n", deleted, options.ids.size());

@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "cli/command.h"
+#include "cli/json_line.h"
 #include "cli/numpy_file.h"
 #include "cli/picture.h"
 #include "engine/model.h"
@@ -98,13 +99,14 @@ json facts(const engine::InspectedModel& model) {
             {"mean", preprocessing.mean},
             {"std", preprocessing.std},
             {"exact", engine::describe(preprocessing)}}},
+          {"training_run", info.training_run ? json(*info.training_run) : json(nullptr)},
           {"assumption", info.assumption.empty() ? json(nullptr) : json(info.assumption)},
           {"fingerprint", info.fingerprint}};
 }
 
 // Floats as they were written, not as the doubles that they are.
 std::string short_number(const json& value) {
-  if (!value.is_number_float()) return value.dump();
+  if (!value.is_number_float()) return value.dump();  // no string: for_people() shows those
   char text[32];
   std::snprintf(text, sizeof text, "%.8g", value.get<double>());
   return text;
@@ -126,7 +128,7 @@ std::string for_people(const json& value) {
 int inspect(const ModelOptions& options) {
   auto all = facts(engine::inspect_model(options.model));
   if (options.json) {
-    std::cout << all.dump() << '\n';
+    std::cout << json_line(all);
     return kSuccess;
   }
   json files = json::array();
@@ -141,6 +143,7 @@ int inspect(const ModelOptions& options) {
                                            "files",
                                            "dtype",
                                            "tensors",
+                                           "training_run",
                                            "parameters",
                                            "parameters_visual",
                                            "parameters_text",
@@ -182,7 +185,7 @@ int convert(const ModelOptions& options) {
   const auto made = engine::convert_model(options.model, options.out, conversion);
   if (!made.reason.empty()) std::fprintf(stderr, "%s: this is an open_clip directory\n", made.reason.c_str());
   if (options.json) {
-    std::cout << json{{"out", options.out}, {"layout", made.layout}, {"weights", made.weights_file}, {"bytes", made.bytes}}.dump() << '\n';
+    std::cout << json_line({{"out", options.out}, {"layout", made.layout}, {"weights", made.weights_file}, {"bytes", made.bytes}});
   } else {
     std::fprintf(stderr, "%s: %s, %s of %llu bytes\n", options.out.c_str(), made.layout.c_str(), made.weights_file.c_str(),
                  static_cast<unsigned long long>(made.bytes));
@@ -192,9 +195,7 @@ int convert(const ModelOptions& options) {
 
 // A checkpoint's tokenizer lies beside it.
 std::filesystem::path tokenizer_location(const std::filesystem::path& model) {
-  const auto extension = model.extension().string();
-  const bool checkpoint = extension == ".safetensors" || extension == ".pt" || extension == ".pth" || extension == ".bin";
-  if (!checkpoint || !std::filesystem::is_regular_file(model)) return model;
+  if (!engine::is_checkpoint(model)) return model;
   return model.has_parent_path() ? model.parent_path() : ".";
 }
 
@@ -203,7 +204,7 @@ int tokenize(const ModelOptions& options) {
   for (const auto& text : options.texts) {
     const auto ids = tokenizer.encode(text);
     if (options.json) {
-      std::cout << json{{"text", text}, {"ids", ids}}.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
+      std::cout << json_line({{"text", text}, {"ids", ids}});
     } else {
       for (std::size_t i = 0; i < ids.size(); ++i) std::cout << (i == 0 ? "" : " ") << ids[i];
       std::cout << '\n';
@@ -213,7 +214,7 @@ int tokenize(const ModelOptions& options) {
 }
 
 int preprocess(const ModelOptions& options) {
-  const auto preprocessing = engine::inspect_model(options.model).directory.preprocessing;
+  const auto preprocessing = engine::open_model(options.model).directory.preprocessing;
   const auto image = read_picture(options.image);
   const auto pixels = engine::preprocess(image, preprocessing);
   const std::size_t shape[] = {1, 3, static_cast<std::size_t>(preprocessing.height), static_cast<std::size_t>(preprocessing.width)};
@@ -231,7 +232,8 @@ void add_model_command(CLI::App& program, Action& action) {
     auto* part = command->add_subcommand(name, what);
     auto options = std::make_shared<ModelOptions>();
     part->add_option("model", options->model,
-                     name == "tokenize" ? "Model directory, or a tokenizer file (bpe_simple_vocab_16e6.txt.gz, tokenizer.json)"
+                     name == "tokenize" ? "Model directory, a checkpoint with its tokenizer beside it, or a tokenizer file "
+                                          "(bpe_simple_vocab_16e6.txt.gz, tokenizer.json)"
                                         : "Model directory, or a checkpoint (.safetensors, .pt, .pth, .bin)")
         ->required();
     part->callback([options, run, &action] { action = [options, run] { return run(*options); }; });

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
@@ -10,6 +9,8 @@
 #include <utility>
 
 #include "encoder/content_hash.h"
+#include "encoder/json_file.h"
+#include "encoder/model_files.h"
 #include "encoder/safetensors.h"
 #include "encoder/torch_file.h"
 
@@ -19,37 +20,28 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::string_view kIndexSuffix = ".index.json";
-constexpr std::uintmax_t kIndexBytesMax = 16U << 20;
+constexpr std::size_t kIndexBytesMax = std::size_t{16} << 20;
 constexpr std::size_t kShardsMax = 1000;
 
 // Name of each tensor -> file name of its shard.
 std::map<std::string, std::string> read_index(const fs::path& file) {
-  std::error_code error;
-  const auto size = fs::file_size(file, error);
-  if (error) throw weights_error(file, error.message());
-  if (size > kIndexBytesMax) throw weights_error(file, "it is too large for an index of shards");
-  std::ifstream stream(file);
-  constexpr int kDepthMax = 4;
-  const auto shallow = [](int depth, json::parse_event_t, json&) {
-    if (depth > kDepthMax) throw std::runtime_error("nested too deeply");
-    return true;
-  };
   json index;
   try {
-    index = json::parse(stream, shallow);
-  } catch (const std::exception&) {
-    throw weights_error(file, "it is not a JSON object: it is damaged, download or copy it again");
+    index = read_json(file, {.bytes = kIndexBytesMax});
+  } catch (const std::runtime_error& error) {
+    throw weights_error(file, error.what());
   }
-  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object() || index["weight_map"].empty()) {
+  if (!index.is_object()) throw weights_error(file, "it is not a JSON object: it is damaged, download or copy it again");
+  if (!index.contains("weight_map") || !index["weight_map"].is_object() || index["weight_map"].empty()) {
     throw weights_error(file, "it has no weight_map: it is damaged, or not the index of a sharded checkpoint");
   }
+  if (index["weight_map"].size() > kTensorsMax) throw weights_error(file, "it names over " + std::to_string(kTensorsMax) + " tensors");
   std::map<std::string, std::string> shards;
   for (const auto& [name, shard] : index["weight_map"].items()) {
     const std::string shard_name = shard.is_string() ? shard.get<std::string>() : "";
     // It comes from anywhere and must not lead anywhere.
     const bool plain = !shard_name.empty() && shard_name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos &&
-                       shard_name != "." && shard_name != ".." && !shard_name.ends_with(kIndexSuffix);
+                       shard_name != "." && shard_name != ".." && !shard_name.ends_with(kShardsIndexSuffix);
     if (!plain) throw weights_error(file, "the shard of tensor \"" + name + "\" is not the name of a file beside it");
     shards.emplace(name, shard_name);
   }
@@ -101,7 +93,7 @@ Checkpoint Checkpoint::open(const fs::path& file) {
   Checkpoint checkpoint;
   checkpoint.path_ = file;
   checkpoint.memory_ = std::make_shared<Memory>();
-  if (file.filename().string().ends_with(kIndexSuffix)) {
+  if (file.filename().string().ends_with(kShardsIndexSuffix)) {
     checkpoint.open_shards();
   } else {
     checkpoint.add_file(MappedFile(file));
@@ -131,7 +123,8 @@ void Checkpoint::open_shards() {
 std::vector<std::string> Checkpoint::add_file(const MappedFile& file) {
   files_.push_back(file);
   memory_->mapped.push_back(file.memory());
-  if (is_zip(file.bytes()) || is_pickle(file.bytes())) return add_torch_file(file);
+  // A safetensors file begins with a length, whose bytes may be anything: a pickle's first two, for one.
+  if (!is_safetensors(file.bytes()) && (is_zip(file.bytes()) || is_pickle(file.bytes()))) return add_torch_file(file);
   std::vector<std::string> names;
   const SafetensorsFile safetensors(file);
   for (const auto& [name, view] : safetensors.tensors()) {
@@ -147,8 +140,7 @@ std::vector<std::string> Checkpoint::add_torch_file(const MappedFile& file) {
   try {
     const auto torch = zip ? read_torch_archive(file.bytes()) : read_legacy_torch_file(file.bytes());
     container_ = torch.torchscript ? Container::kTorchScript : zip ? Container::kTorchArchive : Container::kLegacyTorch;
-    training_ = torch.training;
-    training_name_ = torch.training_name;
+    training_run_ = torch.training_run;
     std::size_t gathered = 0;
     for (const auto& [name, tensor] : torch.tensors) {
       names.push_back(name);
@@ -188,7 +180,13 @@ std::uint64_t Checkpoint::bytes() const {
 
 std::string Checkpoint::content_hash() const {
   ContentHash hash;
-  for (const auto& file : files_) hash.add(file.bytes());
+  constexpr std::size_t kPart = std::size_t{64} << 20;
+  for (const auto& file : files_) {
+    for (auto rest = file.bytes(); !rest.empty(); rest = rest.subspan(std::min(rest.size(), kPart))) {
+      hash.add(rest.first(std::min(rest.size(), kPart)));
+      file.release_pages();  // whoever only wants to know a model's fingerprint need not have it in memory
+    }
+  }
   return hash.text();
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,11 +40,10 @@ class Checkpoint {
   Container container() const { return container_; }
   bool sharded() const { return path_ != files_.front().path(); }
 
-  // A training program wrote it, and called the run so (empty: not at all).
-  bool training() const { return training_; }
-  const std::string& training_name() const { return training_name_; }
+  // Where a training program wrote the weights as one part of a checkpoint: what it called the run, or "" where it did not.
+  const std::optional<std::string>& training_run() const { return training_run_; }
 
-  // XXH3-128 over all files' bytes in order, as 32 hex digits.
+  // XXH3-128 over all files' bytes in order, as 32 hex digits. Reads all of them, and leaves none in this process's memory.
   std::string content_hash() const;
 
   // The type that most bytes are stored in.
@@ -66,8 +66,7 @@ class Checkpoint {
   std::filesystem::path path_;
   std::vector<MappedFile> files_;
   Container container_ = Container::kSafetensors;
-  bool training_ = false;
-  std::string training_name_;
+  std::optional<std::string> training_run_;
   std::map<std::string, TensorView> tensors_;
   struct Memory;
   std::shared_ptr<Memory> memory_;

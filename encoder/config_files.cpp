@@ -1,8 +1,11 @@
 #include "encoder/config_files.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <stdexcept>
 #include <string_view>
 
@@ -38,15 +41,84 @@ Activation activation(const ConfigSection& section) {
   throw std::runtime_error(section.where() + ": hidden_act \"" + name + "\" is not supported; quick_gelu and gelu are");
 }
 
-// Keys that change what a tower computes: each is harmless while it is off.
-void refuse_variants(const ConfigSection& section, std::initializer_list<const char*> keys) {
-  for (const auto* key : keys) {
-    if (!section.has(key)) continue;
-    const auto& value = section.values()[key];
-    const bool harmless =
-        value == false || value == "tok" || value == "learnable" || value == "linear" || (value.is_object() && value.empty());
-    if (!harmless)
-      throw std::runtime_error(section.where() + ": \"" + key + "\" is an architecture that clipdex does not support" + kRemedy);
+// A key of open_clip that clipdex does not read, and the value at which it changes nothing.
+struct KnownKey {
+  const char* name;
+  const char* harmless;  // JSON; nullptr: whatever it says
+};
+
+// Those of open_clip's CLIPVisionCfg and CLIPTextCfg (open_clip/model.py, versions 2 and 3) whose default is not null, false or empty, or
+// that matter to training or to towers of other kinds alone.
+constexpr KnownKey kModelKeys[] = {
+    {"embed_dim", nullptr},   {"vision_cfg", nullptr},       {"text_cfg", nullptr},    {"quick_gelu", nullptr},
+    {"custom_text", nullptr}, {"init_logit_scale", nullptr}, {"output_dict", nullptr}, {"nonscalar_logit_scale", nullptr},
+    {"cast_dtype", nullptr}};
+constexpr KnownKey kVisionKeys[] = {{"image_size", nullptr},
+                                    {"layers", nullptr},
+                                    {"width", nullptr},
+                                    {"head_width", nullptr},
+                                    {"patch_size", nullptr},
+                                    {"mlp_ratio", nullptr},
+                                    {"patch_dropout", nullptr},
+                                    {"output_tokens", nullptr},
+                                    {"attn_pooler_queries", nullptr},
+                                    {"n_queries", nullptr},
+                                    {"attn_pooler_heads", nullptr},
+                                    {"timm_model_pretrained", nullptr},
+                                    {"timm_pool", nullptr},
+                                    {"timm_proj", nullptr},
+                                    {"timm_proj_bias", nullptr},
+                                    {"timm_drop", nullptr},
+                                    {"timm_drop_path", nullptr},
+                                    {"pos_embed_type", R"("learnable")"},
+                                    {"pool_type", R"("tok")"},
+                                    {"block_type", R"("default")"},
+                                    {"norm_kwargs", R"({"eps":1e-5})"}};
+// hf_tokenizer_name says where the tokenizer came from: its files lie beside the weights, and what cannot be read of them is refused there.
+constexpr KnownKey kTextKeys[] = {{"context_length", nullptr},
+                                  {"vocab_size", nullptr},
+                                  {"width", nullptr},
+                                  {"heads", nullptr},
+                                  {"layers", nullptr},
+                                  {"mlp_ratio", nullptr},
+                                  {"pool_type", nullptr},
+                                  {"eos_id", nullptr},
+                                  {"pad_id", nullptr},
+                                  {"output_tokens", nullptr},
+                                  {"hf_tokenizer_name", nullptr},
+                                  {"hf_model_pretrained", nullptr},
+                                  {"hf_proj_type", nullptr},
+                                  {"hf_pooler_type", nullptr},
+                                  {"tokenizer_kwargs", R"({"clean":"lower"})"},
+                                  {"proj", nullptr},
+                                  {"pooler_type", nullptr},
+                                  {"proj_type", R"("linear")"},
+                                  {"block_type", R"("default")"},
+                                  {"norm_kwargs", R"({"eps":1e-5})"}};
+
+// How the tokenizer is used, if it is of another vocabulary than CLIP's (MetaCLIP 2's): clipdex has none for such a model anyhow, which
+// takes pictures and token ids all the same.
+constexpr KnownKey kForeignTokenizerKeys[] = {{"tokenizer_kwargs", nullptr}, {"tokenizer_mode", nullptr}};
+
+bool has_foreign_tokenizer(const ConfigSection& text) {
+  constexpr int kVocabulary = 49408;
+  return text.has("hf_tokenizer_name") && text.integer("vocab_size", kVocabulary) != kVocabulary;
+}
+
+bool is_off(const json& value) { return value.is_null() || value == false || (value.is_structured() && value.empty()) || value == ""; }
+
+// Who knows what a key changes that is not among these: it is refused unless it is off.
+void refuse_others(const ConfigSection& section, std::span<const KnownKey> known, std::span<const KnownKey> more = {}) {
+  for (const auto& item : section.values().items()) {
+    const auto& key = item.key();
+    const json& value = item.value();
+    if (is_off(value)) continue;
+    const auto harmless = [&](const KnownKey& each) {
+      return key == each.name && (each.harmless == nullptr || value == json::parse(each.harmless));
+    };
+    if (std::any_of(known.begin(), known.end(), harmless) || std::any_of(more.begin(), more.end(), harmless)) continue;
+    throw std::runtime_error(section.where() + ": \"" + key + "\" is an architecture or a tokenizer that clipdex does not support" +
+                             kRemedy);
   }
 }
 
@@ -57,25 +129,23 @@ int mlp_width(const ConfigSection& section, int width) {
 }
 
 void read_stage_blocks(const ConfigSection& vision, VisionConfig& config) {
-  const auto& blocks = vision.values()["layers"];
+  const auto& blocks = vision["layers"];
   if (blocks.size() != config.stage_blocks.size()) vision.fail("layers", "four whole numbers");
   for (std::size_t i = 0; i < blocks.size(); ++i) {
-    if (!blocks[i].is_number_unsigned() || blocks[i] > 256) vision.fail("layers", "four whole numbers");
+    if (!blocks[i].is_number_unsigned() || blocks[i].get<std::uint64_t>() > 256) vision.fail("layers", "four whole numbers");
     config.stage_blocks[i] = blocks[i].get<int>();
   }
 }
 
 // Defaults are open_clip's CLIPVisionCfg and CLIPTextCfg.
 VisionConfig open_clip_vision(const ConfigSection& vision, Activation activation) {
-  refuse_variants(vision, {"timm_model_name", "attentional_pool", "no_ln_pre", "pool_type", "final_ln_after_pool", "ls_init_value",
-                           "act_kwargs", "norm_kwargs", "pos_embed_type", "input_patchnorm", "block_type", "qk_norm", "scaled_cosine_attn",
-                           "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc"});
+  refuse_others(vision, kVisionKeys);
   VisionConfig config;
   config.image_size = vision.integer("image_size", 224);
   const int head_width = vision.integer("head_width", kHeadWidth);
   if (head_width < 1) vision.fail("head_width", "positive");
   config.activation = activation;
-  if (vision.has("layers") && vision.values()["layers"].is_array()) {
+  if (vision.has("layers") && vision["layers"].is_array()) {
     config.kind = VisionKind::kResNet;
     config.width = vision.integer("width", 64);
     if (config.width < 1 || config.width > 16'384) vision.fail("width", "a ResNet's width");
@@ -89,6 +159,13 @@ VisionConfig open_clip_vision(const ConfigSection& vision, Activation activation
   config.heads = config.width / head_width;
   config.mlp_width = mlp_width(vision, config.width);
   return config;
+}
+
+// "RN50, RN101, ..."
+std::string known_names() {
+  std::string names;
+  for (const auto& name : published_names()) names += (names.empty() ? "" : ", ") + name;
+  return names;
 }
 
 // The shortest decimal that gives the same float.
@@ -150,17 +227,17 @@ ClipConfig read_huggingface_config(const fs::path& file) {
 
 ClipConfig read_open_clip_config(const fs::path& file) {
   const auto top = ConfigSection::read(file);
-  if (top.has("model_cfg") && top.values()["model_cfg"].is_string()) {
+  if (top.has("model_cfg") && top["model_cfg"].is_string()) {
     const auto name = top.text("model_cfg", "");
     const auto config = published_config(name);
     if (config) return *config;
-    throw std::runtime_error(file.string() + ": model_cfg \"" + name + "\" is not a model that clipdex knows by name: give its numbers");
+    throw std::runtime_error(file.string() + ": model_cfg \"" + name + "\" is not a model that clipdex knows by name (" + known_names() +
+                             "): give its numbers");
   }
   const auto model = top.section("model_cfg");
   const auto text = model.section("text_cfg");
-  refuse_variants(text,
-                  {"hf_model_name", "embed_cls", "no_causal_mask", "proj_bias", "proj_type", "ls_init_value", "act_kwargs", "norm_kwargs",
-                   "block_type", "qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc"});
+  refuse_others(model, kModelKeys);
+  refuse_others(text, kTextKeys, has_foreign_tokenizer(text) ? kForeignTokenizerKeys : std::span<const KnownKey>());
   const auto activation = model.flag("quick_gelu", false) ? Activation::kQuickGelu : Activation::kGelu;
   ClipConfig config;
   config.embedding_dimension = model.integer("embed_dim", 512);

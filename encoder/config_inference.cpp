@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "encoder/model_files.h"
 #include "encoder/published_models.h"
 
 namespace clipdex::encoder {
@@ -164,7 +165,7 @@ InferredModel infer_model(const Checkpoint& checkpoint, TensorNaming naming) {
   } else {
     const auto& path = checkpoint.path();
     std::optional<Traits> known;
-    for (const auto& name : {path.stem().string(), checkpoint.training_name(), path.parent_path().filename().string()}) {
+    for (const auto& name : {checkpoint_name(path), checkpoint.training_run().value_or(""), path.parent_path().filename().string()}) {
       if (!known) known = traits_of_name(lower_case(name), vision);
     }
     if (!known) {

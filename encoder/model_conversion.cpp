@@ -1,7 +1,8 @@
 #include "encoder/model_conversion.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
-#include <array>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -13,24 +14,17 @@
 #include "encoder/clip_tensors.h"
 #include "encoder/config_files.h"
 #include "encoder/model_directory.h"
+#include "encoder/model_files.h"
 #include "encoder/model_info.h"
 #include "encoder/new_directory.h"
+#include "encoder/openai_vocabulary.h"
+#include "encoder/tokenizer.h"
 
 namespace clipdex::encoder {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-constexpr std::array<std::string_view, 9> kTokenizerFiles = {"vocab.json",
-                                                             "merges.txt",
-                                                             "tokenizer.json",
-                                                             "tokenizer_config.json",
-                                                             "special_tokens_map.json",
-                                                             "added_tokens.json",
-                                                             "sentencepiece.model",
-                                                             "bpe_simple_vocab_16e6.txt.gz",
-                                                             "bpe_simple_vocab_16e6.txt"};
 
 // One tensor of the new file: rows [row, row + shape[0]) of the concatenation of `sources`, transposed or not.
 struct OutputTensor {
@@ -224,16 +218,39 @@ void copy_file(const fs::path& from, const NewDirectory& to, std::string_view na
   to.write(name, bytes);
 }
 
-// Only a model's directory may be replaced: a mistyped path must not cost anybody a home directory.
-void check_destination(const fs::path& destination, bool replace) {
-  if (!fs::exists(fs::symlink_status(destination))) return;
-  if (!replace) throw std::invalid_argument(destination.string() + " exists already: name another place, or replace it with --force");
-  bool model = fs::is_directory(fs::symlink_status(destination));
-  if (model && !fs::is_empty(destination)) {
-    model = fs::exists(destination / "config.json") || fs::exists(destination / "open_clip_config.json");
-    for (const auto& entry : fs::directory_iterator(destination)) model = model && !entry.is_directory();
+// The source's files; OpenAI's merges are spelled out besides as transformers wants them.
+void write_tokenizer(const fs::path& source, const NewDirectory& made) {
+  const auto read = Tokenizer::source_files(source);
+  const bool merges_alone = read.size() == 1 && read.front().extension() != ".json";
+  for (const auto name : tokenizer_files()) {
+    // Half of a pair, which was not read.
+    if (merges_alone && (name == "vocab.json" || name == "merges.txt")) continue;
+    if (fs::is_regular_file(source / name)) copy_file(source / name, made, name);
   }
-  if (!model) throw std::invalid_argument(destination.string() + " is not a model's directory: it is not replaced");
+  if (!merges_alone) return;
+  const auto [merges, ids] = read_openai_vocabulary(read.front());
+  made.write("vocab.json", vocab_json_text(ids));
+  made.write("merges.txt", merges_txt_text(merges));
+}
+
+bool is_mount_point(const fs::path& directory) {
+  struct stat own{}, parent{};
+  return ::stat(directory.c_str(), &own) == 0 && ::stat((directory / "..").c_str(), &parent) == 0 && own.st_dev != parent.st_dev;
+}
+
+// Before anything is read: what cannot be made, and what may not be replaced. A mistyped path must not cost anybody a home directory.
+void check_destination(const fs::path& path, bool replace) {
+  const auto destination = path.has_filename() ? path : path.parent_path();
+  const auto last = destination.filename();
+  if (last.empty() || last == "." || last == "..")
+    throw std::invalid_argument("\"" + path.string() + "\" is no name for a new directory: name the directory itself");
+  const auto status = fs::symlink_status(destination);
+  if (!fs::exists(status)) return;
+  if (!replace) throw std::invalid_argument(destination.string() + " exists already: name another place, or replace it with --force");
+  const bool empty = fs::is_directory(status) && fs::is_empty(destination);
+  if (!empty && !is_model_directory(destination))
+    throw std::invalid_argument(destination.string() + " is not a model's directory and nothing else: it is not replaced");
+  if (is_mount_point(destination)) throw std::invalid_argument(destination.string() + " is a mount point, which cannot be replaced");
 }
 
 std::string config_type(std::optional<TensorType> wanted, const Checkpoint& checkpoint) {
@@ -268,9 +285,7 @@ Conversion convert_model(const fs::path& path, const fs::path& destination, cons
                   .weights_file = "open_clip_model.safetensors"};
     made.write("open_clip_config.json", *open_clip);
   }
-  for (const auto name : kTokenizerFiles) {
-    if (fs::is_regular_file(model.directory.directory / name)) copy_file(model.directory.directory / name, made, name);
-  }
+  write_tokenizer(model.directory.directory, made);
   const auto target = conversion.layout == "huggingface" ? TensorNaming::kHuggingFace : TensorNaming::kOpenAi;
   WeightsWriter(made.file(conversion.weights_file), options).write(plan(model, target, options.type));
   conversion.bytes = fs::file_size(made.file(conversion.weights_file));

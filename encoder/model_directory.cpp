@@ -1,9 +1,6 @@
 #include "encoder/model_directory.h"
 
-#include <algorithm>
-#include <array>
 #include <optional>
-#include <span>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -12,42 +9,13 @@
 #include "encoder/clip_tensors.h"
 #include "encoder/config_files.h"
 #include "encoder/config_inference.h"
+#include "encoder/model_files.h"
 #include "encoder/tokenizer.h"
 
 namespace clipdex::encoder {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kHuggingFaceConfig = "config.json";
-constexpr const char* kOpenClipConfig = "open_clip_config.json";
-constexpr const char* kPreprocessorConfig = "preprocessor_config.json";
-
-// In the order in which the libraries look for them.
-constexpr std::array<std::string_view, 4> kHuggingFaceWeights = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-                                                                 "pytorch_model.bin.index.json"};
-constexpr std::array<std::string_view, 15> kOpenClipWeights = {"open_clip_model.safetensors",
-                                                               "open_clip_model.safetensors.index.json",
-                                                               "open_clip_pytorch_model.safetensors",
-                                                               "open_clip_pytorch_model.bin",
-                                                               "open_clip_pytorch_model.bin.index.json",
-                                                               "open_clip_pytorch_model.pth",
-                                                               "open_clip_model.bin",
-                                                               "open_clip_model.pth",
-                                                               "model.safetensors",
-                                                               "model.safetensors.index.json",
-                                                               "pytorch_model.bin",
-                                                               "pytorch_model.bin.index.json",
-                                                               "pytorch_model.pth",
-                                                               "model.pth",
-                                                               "open_clip_pytorch_model.pt"};
-
-std::optional<fs::path> first_file(const fs::path& directory, std::span<const std::string_view> names) {
-  for (const auto name : names) {
-    if (fs::is_regular_file(directory / name)) return directory / name;
-  }
-  return std::nullopt;
-}
 
 // What the directory's own files describe; for each the file, or nothing.
 struct Descriptions {
@@ -123,18 +91,13 @@ OpenedModel open_file(const fs::path& file) {
   return opened;
 }
 
-bool is_checkpoint_name(const fs::path& file) {
-  static constexpr std::array<std::string_view, 4> kExtensions = {".safetensors", ".pt", ".pth", ".bin"};
-  return std::find(kExtensions.begin(), kExtensions.end(), file.extension().string()) != kExtensions.end();
-}
-
 // The one checkpoint of a directory that nothing describes.
 fs::path only_checkpoint(const fs::path& directory) {
   std::vector<fs::path> files, indexes;
   for (const auto& entry : fs::directory_iterator(directory)) {
     if (!entry.is_regular_file()) continue;
-    if (entry.path().filename().string().ends_with(".index.json")) indexes.push_back(entry.path());
-    if (is_checkpoint_name(entry.path())) files.push_back(entry.path());
+    if (entry.path().filename().string().ends_with(kShardsIndexSuffix)) indexes.push_back(entry.path());
+    if (has_checkpoint_name(entry.path())) files.push_back(entry.path());
   }
   if (indexes.size() == 1) return indexes.front();
   if (files.size() == 1) return files.front();
@@ -155,7 +118,7 @@ OpenedModel open_directory(const fs::path& directory) {
   const auto described = descriptions_in(directory);
   if (!described.huggingface && !described.open_clip) return open_file(only_checkpoint(directory));
   if (described.huggingface) {
-    const auto file = first_file(directory, kHuggingFaceWeights);
+    const auto file = first_file(directory, huggingface_weights());
     if (!file && !described.open_clip) {
       throw std::runtime_error("no weights in " + directory.string() +
                                ": model.safetensors or pytorch_model.bin, whole or sharded, is what clipdex reads");
@@ -169,7 +132,7 @@ OpenedModel open_directory(const fs::path& directory) {
       }
     }
   }
-  const auto file = first_file(directory, kOpenClipWeights);
+  const auto file = first_file(directory, open_clip_weights());
   if (!file) {
     throw std::runtime_error("no weights in " + directory.string() +
                              ": open_clip_model.safetensors, open_clip_pytorch_model.bin or model.safetensors is what clipdex reads");
@@ -182,8 +145,7 @@ OpenedModel open_directory(const fs::path& directory) {
 std::string name_of(const fs::path& path, bool is_directory) {
   const auto canonical = fs::weakly_canonical(path);
   const auto last = canonical.has_filename() ? canonical.filename() : canonical.parent_path().filename();
-  if (is_directory) return last.string();
-  return fs::path(last.string().ends_with(".index.json") ? last.stem() : last).stem().string();
+  return is_directory ? last.string() : checkpoint_name(last);
 }
 
 }  // namespace

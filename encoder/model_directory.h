@@ -12,7 +12,7 @@ namespace clipdex::encoder {
 
 struct ModelDirectory {
   std::filesystem::path directory;  // the one that holds tokenizer and configuration
-  std::string name;                 // of the directory, or of the file without its extension
+  std::string name;                 // of the directory, or of the file: checkpoint_name()
   std::string layout;               // "huggingface", "open_clip" or "openai"
   ClipConfig config;
   Preprocessing preprocessing;

@@ -37,6 +37,7 @@ ModelInfo describe_model(const OpenedModel& model) {
   std::array<float, 1> scale{};
   read_floats(*checkpoint.find("logit_scale"), 0, scale);
   info.logit_scale = scale.front();
+  info.training_run = checkpoint.training_run();
   info.fingerprint = fingerprint(model);
   info.assumption = directory.assumption;
   return info;

@@ -28,6 +28,8 @@ struct ModelInfo {
   double logit_scale = 0;  // as stored, the natural logarithm of the temperature's inverse
   // 32 hex digits over configuration, preprocessing and weights: a collection belongs to exactly one.
   std::string fingerprint;
+  // Of weights within a training checkpoint: what its program called the run, or "" where it did not.
+  std::optional<std::string> training_run;
   std::string assumption;  // what no file tells and was assumed; empty: nothing
 };
 
@@ -43,7 +45,8 @@ struct InspectedModel {
   std::optional<Tokenizer> tokenizer;
 };
 
-// Opens, checks and describes, without making the model: milliseconds and no memory. Throws what ClipEncoder's constructor throws.
+// Opens, checks and describes, without making the model: all of the weights are read, for the fingerprint, and not kept in memory.
+// open_model() alone tells configuration and preprocessing without reading them. Throws what ClipEncoder's constructor throws.
 InspectedModel inspect_model(const std::filesystem::path& path);
 
 }  // namespace clipdex::encoder

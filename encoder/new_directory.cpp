@@ -85,11 +85,17 @@ void NewDirectory::publish(bool replace) {
   fs::path aside;
   if (replace && fs::exists(path_)) {
     aside = temporary_beside(path_, "replaced");
-    if (::rename(path_.c_str(), aside.c_str()) != 0) fail(path_, errno);  // onto an empty directory
+    if (::rename(path_.c_str(), aside.c_str()) != 0) {  // onto an empty directory
+      const int error = errno;
+      ::rmdir(aside.c_str());
+      fail(path_, error);
+    }
   }
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
     const int error = errno;
-    if (!aside.empty()) ::rename(aside.c_str(), path_.c_str());
+    if (!aside.empty() && ::rename(aside.c_str(), path_.c_str()) != 0)
+      throw std::runtime_error("cannot write " + path_.string() + ": " + std::generic_category().message(error) +
+                               "; what was there is now " + aside.string());
     fail(path_, error);
   }
   temporary_.clear();

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "encoder/color.h"
+#include "encoder/config_section.h"
 
 namespace clipdex::encoder {
 namespace {
@@ -19,72 +19,30 @@ using nlohmann::json;
 
 constexpr int kSideMax = 4096;
 
-class PreprocessingFile {
- public:
-  explicit PreprocessingFile(const std::filesystem::path& file) : file_(file.string()) {
-    std::error_code error;
-    constexpr std::uintmax_t kBytesMax = 16U << 20;
-    if (std::filesystem::file_size(file, error) > kBytesMax || error) throw std::runtime_error("cannot read " + file_);
-    std::ifstream stream(file);
-    values_ = json::parse(stream, /*callback=*/nullptr, /*allow_exceptions=*/false);
-    if (!values_.is_object()) throw std::runtime_error(file_ + " is not a JSON object: it is damaged");
+int side(const ConfigSection& section, const char* key, const json& value) {
+  if (!value.is_number_integer() || value < 1 || value > kSideMax)
+    section.fail(key, "a size of 1 to " + std::to_string(kSideMax) + " pixels");
+  return value.get<int>();
+}
+
+int fill(const ConfigSection& section, const char* key) {
+  const int fill = section.integer(key, 0);
+  if (fill < 0 || fill > 255) section.fail(key, "0 to 255");
+  return fill;
+}
+
+void read_triple(const ConfigSection& section, const char* key, std::array<float, 3>& to, bool positive) {
+  if (!section.has(key)) return;
+  const auto& value = section[key];
+  if (value.is_array() && value.size() == to.size() &&
+      std::all_of(value.begin(), value.end(), [](const json& v) { return v.is_number(); })) {
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] = value[i].get<float>();
+    if (std::all_of(to.begin(), to.end(), [&](float v) { return std::isfinite(v) && (!positive || v > 0); })) return;
   }
+  section.fail(key, positive ? "three positive numbers" : "three numbers");
+}
 
-  const json& values() const { return values_; }
-
-  void enter(const char* section) {
-    json inner = values_.value(section, json::object());
-    if (!inner.is_object()) fail(section, "an object");
-    values_ = std::move(inner);
-  }
-
-  bool has(const char* key) const { return values_.contains(key) && !values_[key].is_null(); }
-
-  bool flag(const char* key, bool otherwise) const {
-    if (!has(key)) return otherwise;
-    if (!values_[key].is_boolean()) fail(key, "true or false");
-    return values_[key].get<bool>();
-  }
-
-  int side(const char* key, const json& value) const {
-    if (!value.is_number_integer() || value < 1 || value > kSideMax) fail(key, "a size of 1 to " + std::to_string(kSideMax) + " pixels");
-    return value.get<int>();
-  }
-
-  std::string text(const char* key, const std::string& otherwise) const {
-    if (!has(key)) return otherwise;
-    if (!values_[key].is_string()) fail(key, "a string");
-    return values_[key].get<std::string>();
-  }
-
-  int fill(const char* key) const {
-    if (!has(key)) return 0;
-    const auto& fill = values_[key];
-    if (!fill.is_number_integer() || fill < 0 || fill > 255) fail(key, "0 to 255");
-    return fill.get<int>();
-  }
-
-  void triple(const char* key, std::array<float, 3>& to, bool positive) const {
-    if (!has(key)) return;
-    const auto& value = values_[key];
-    if (value.is_array() && value.size() == to.size() &&
-        std::all_of(value.begin(), value.end(), [](const json& v) { return v.is_number(); })) {
-      for (std::size_t i = 0; i < to.size(); ++i) to[i] = value[i].get<float>();
-      if (std::all_of(to.begin(), to.end(), [&](float v) { return std::isfinite(v) && (!positive || v > 0); })) return;
-    }
-    fail(key, positive ? "three positive numbers" : "three numbers");
-  }
-
-  [[noreturn]] void fail(const std::string& key, const std::string& what) const {
-    throw std::runtime_error(file_ + ": \"" + key + "\" is not " + what);
-  }
-
- private:
-  std::string file_;
-  json values_;
-};
-
-Interpolation interpolation_of(const PreprocessingFile& file, int number) {
+Interpolation interpolation_of(const ConfigSection& file, int number) {
   switch (number) {
     case 0:
       return Interpolation::kNearest;
@@ -105,16 +63,16 @@ struct Size {
   bool shortest;
 };
 
-std::optional<Size> read_size(const PreprocessingFile& file, const char* key) {
+std::optional<Size> read_size(const ConfigSection& file, const char* key) {
   if (!file.has(key)) return std::nullopt;
-  const auto& value = file.values()[key];
-  if (value.is_number()) return Size{file.side(key, value), file.side(key, value), true};
+  const auto& value = file[key];
+  if (value.is_number()) return Size{side(file, key, value), side(file, key, value), true};
   if (value.is_object() && value.contains("shortest_edge")) {
-    const int edge = file.side(key, value["shortest_edge"]);
+    const int edge = side(file, key, value["shortest_edge"]);
     return Size{edge, edge, true};
   }
   if (value.is_object() && value.contains("height") && value.contains("width"))
-    return Size{file.side(key, value["height"]), file.side(key, value["width"]), false};
+    return Size{side(file, key, value["height"]), side(file, key, value["width"]), false};
   file.fail(key, "a number, {\"shortest_edge\"} or {\"height\", \"width\"}");
 }
 
@@ -175,7 +133,7 @@ Image padded(const Image& part, int left, int top, const Preprocessing& p) {
 }  // namespace
 
 Preprocessing read_huggingface_preprocessing(const std::filesystem::path& path, int image_size) {
-  PreprocessingFile file(path);
+  const auto file = ConfigSection::read(path);
   Preprocessing p;
   p.convention = PreprocessingConvention::kHuggingFace;
   const auto size = read_size(file, "size").value_or(Size{image_size, image_size, true});
@@ -185,11 +143,11 @@ Preprocessing read_huggingface_preprocessing(const std::filesystem::path& path, 
   if (!file.flag("do_rescale", true)) file.fail("do_rescale", "true, and clipdex supports no other range of values");
   constexpr double kRescale = 1.0 / 255;
   if (file.has("rescale_factor")) {
-    const auto& factor = file.values()["rescale_factor"];
+    const auto& factor = file["rescale_factor"];
     if (!factor.is_number() || std::abs(factor.get<double>() - kRescale) > 1e-9)
       file.fail("rescale_factor", "1/255, which is what clipdex supports");
   }
-  if (!crop && file.has("size") && file.values()["size"].is_object() && size.shortest) {
+  if (!crop && file.has("size") && file["size"].is_object() && size.shortest) {
     file.fail("do_center_crop", "true, and without a crop \"shortest_edge\" gives pictures of every shape");
   }
   p.resize_mode = size.shortest && crop ? ResizeMode::kShortest : ResizeMode::kSquash;
@@ -199,48 +157,44 @@ Preprocessing read_huggingface_preprocessing(const std::filesystem::path& path, 
   if (!size.shortest && (crop_size.width != size.width || crop_size.height != size.height)) {
     file.fail("crop_size", "the same as \"size\", which is what clipdex supports where both sides are given");
   }
-  if (file.has("resample")) {
-    if (!file.values()["resample"].is_number_integer()) file.fail("resample", "a number");
-    p.interpolation = interpolation_of(file, file.values()["resample"].get<int>());
-  }
+  if (file.has("resample")) p.interpolation = interpolation_of(file, file.integer("resample", 0));
   if (file.flag("do_normalize", true)) {
-    file.triple("image_mean", p.mean, /*positive=*/false);
-    file.triple("image_std", p.std, /*positive=*/true);
+    read_triple(file, "image_mean", p.mean, /*positive=*/false);
+    read_triple(file, "image_std", p.std, /*positive=*/true);
   } else {
     p.mean = {0, 0, 0};
     p.std = {1, 1, 1};
   }
   // What "clipdex model convert" adds where transformers has no words for what the source did.
-  file.enter("clipdex");
-  if (file.text("convention", "") == "openai") {
+  const auto exact = file.section("clipdex");
+  if (exact.text("convention", "") == "openai") {
     p.convention = PreprocessingConvention::kOpenAi;
-    if (file.text("resize_mode", "") == "longest") p.resize_mode = ResizeMode::kLongest;
-    p.fill = file.fill("fill");
+    if (exact.text("resize_mode", "") == "longest") p.resize_mode = ResizeMode::kLongest;
+    p.fill = fill(exact, "fill");
   }
   return p;
 }
 
 Preprocessing read_open_clip_preprocessing(const std::filesystem::path& path, int image_size) {
-  PreprocessingFile file(path);
-  file.enter("preprocess_cfg");
+  const auto section = ConfigSection::read(path).section("preprocess_cfg");
   Preprocessing p;
   p.width = p.height = p.resize_to = image_size;
-  if (file.has("size")) {
-    const auto& size = file.values()["size"];
+  if (section.has("size")) {
+    const auto& size = section["size"];
     const json& height = size.is_array() && size.size() == 2 ? size[0] : size;
     const json& width = size.is_array() && size.size() == 2 ? size[1] : size;
-    p.height = p.resize_to = file.side("size", height);
-    p.width = file.side("size", width);
+    p.height = p.resize_to = side(section, "size", height);
+    p.width = side(section, "size", width);
   }
-  file.triple("mean", p.mean, /*positive=*/false);
-  file.triple("std", p.std, /*positive=*/true);
-  const auto interpolation = file.text("interpolation", "bicubic");
-  if (interpolation != "bicubic" && interpolation != "bilinear") file.fail("interpolation", "bicubic or bilinear");
+  read_triple(section, "mean", p.mean, /*positive=*/false);
+  read_triple(section, "std", p.std, /*positive=*/true);
+  const auto interpolation = section.text("interpolation", "bicubic");
+  if (interpolation != "bicubic" && interpolation != "bilinear") section.fail("interpolation", "bicubic or bilinear");
   p.interpolation = interpolation == "bicubic" ? Interpolation::kBicubic : Interpolation::kBilinear;
-  const auto mode = file.text("resize_mode", "shortest");
-  if (mode != "shortest" && mode != "longest" && mode != "squash") file.fail("resize_mode", "shortest, longest or squash");
+  const auto mode = section.text("resize_mode", "shortest");
+  if (mode != "shortest" && mode != "longest" && mode != "squash") section.fail("resize_mode", "shortest, longest or squash");
   p.resize_mode = mode == "shortest" ? ResizeMode::kShortest : mode == "longest" ? ResizeMode::kLongest : ResizeMode::kSquash;
-  p.fill = file.fill("fill_color");
+  p.fill = fill(section, "fill_color");
   return p;
 }
 

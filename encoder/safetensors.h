@@ -13,11 +13,14 @@
 
 namespace clipdex::encoder {
 
+// Whether it begins as a safetensors file does, whole or cut off: a length, and behind it a JSON object.
+bool is_safetensors(std::span<const std::byte> file);
+
 // Immutable: any thread may read it. The views are valid as long as the object (or a copy of `memory()`) lives.
 class SafetensorsFile {
  public:
-  // Checks the header's size and JSON, every type, shape and offset, and that the tensors fill the file without holes or overlap.
-  // Throws std::runtime_error that names the file, the tensor and what is wrong.
+  // Checks the header's size and JSON, within kTensorsMax and kTensorNameBytesMax, every type, shape and offset, and that the tensors fill
+  // the file without holes or overlap. Throws std::runtime_error that names the file, the tensor and what is wrong.
   explicit SafetensorsFile(const std::filesystem::path& file);
   explicit SafetensorsFile(const MappedFile& file);
 

@@ -10,6 +10,10 @@
 
 namespace clipdex::encoder {
 
+// Of one file, whatever its container: bigG has 1,500, and names of 70 bytes.
+inline constexpr std::size_t kTensorsMax = 100'000;
+inline constexpr std::size_t kTensorNameBytesMax = 1024;
+
 enum class TensorType { kF64, kF32, kF16, kBf16, kI64, kI32, kI16, kI8, kU8, kBool };
 
 std::size_t tensor_type_bytes(TensorType type);

@@ -8,6 +8,7 @@
 
 #include "encoder/added_tokens.h"
 #include "encoder/byte_pair_encoding.h"
+#include "encoder/openai_vocabulary.h"
 #include "encoder/text_cleaning.h"
 #include "encoder/tokenizer_files.h"
 #include "encoder/tokenizer_json.h"
@@ -19,8 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kStart = "<|startoftext|>";
-constexpr std::string_view kEnd = "<|endoftext|>";
 constexpr const char* kOpenAiMerges[] = {"bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt"};
 
 std::int32_t special(const Vocabulary& vocabulary, std::string_view token) {
@@ -71,8 +70,8 @@ struct Tokenizer::Impl {
   Impl(const Vocabulary& vocabulary, const Merges& merges)
       : encoding(vocabulary, merges),
         size(ids_of(vocabulary)),
-        start(special(vocabulary, kStart)),
-        end(special(vocabulary, kEnd)),
+        start(special(vocabulary, kStartOfText)),
+        end(special(vocabulary, kEndOfText)),
         pattern(WordPattern::Kind::kOpenAi) {}
 
   // As the file says.
@@ -95,9 +94,9 @@ struct Tokenizer::Impl {
     const std::string cleaned = clean_text(text);
     WordPattern::Words words(pattern, cleaned);
     for (auto word = words.next(); !word.empty() && !is_full(ids, limit); word = words.next()) {
-      if (word == kStart) {
+      if (word == kStartOfText) {
         ids.push_back(start);
-      } else if (word == kEnd) {
+      } else if (word == kEndOfText) {
         ids.push_back(end);
       } else {
         encoding.encode_word(word, ids);
@@ -129,7 +128,7 @@ struct Tokenizer::Impl {
     WordPattern::Words words(pattern, text);
     for (auto word = words.next(); !word.empty() && !is_full(ids, limit); word = words.next()) {
       constexpr std::size_t kBracket = 2;  // "<|" and "|>"
-      if (split_again && (word == kStart || word == kEnd)) {
+      if (split_again && (word == kStartOfText || word == kEndOfText)) {
         encoding.encode_word(word.substr(0, kBracket), ids);
         encoding.encode_word(word.substr(kBracket, word.size() - 2 * kBracket), ids);
         encoding.encode_word(word.substr(word.size() - kBracket), ids);
@@ -167,16 +166,7 @@ Tokenizer Tokenizer::from_vocabulary(const fs::path& vocab_json, const fs::path&
 }
 
 Tokenizer Tokenizer::from_merges(const fs::path& file) {
-  constexpr std::size_t kMerges = 49152 - 256 - 2;  // of the 262,144 in OpenAI's file
-  const auto merges = read_merges(file, kMerges);
-  Vocabulary vocabulary;
-  const auto add = [&](const std::string& token) { vocabulary.try_emplace(token, static_cast<std::int32_t>(vocabulary.size())); };
-  for (const auto byte : byte_order()) add(byte_symbol(byte));
-  for (const auto byte : byte_order()) add(byte_symbol(byte) + "</w>");
-  for (const auto& [left, right] : merges) add(left + right);
-  add(std::string(kStart));
-  add(std::string(kEnd));
-  if (vocabulary.size() != 512 + merges.size() + 2) fail_tokenizer(file, "a merge is there twice");
+  const auto [merges, vocabulary] = read_openai_vocabulary(file);
   try {
     return Tokenizer(std::make_unique<Impl>(vocabulary, merges));
   } catch (const std::runtime_error& error) {
@@ -201,10 +191,10 @@ Tokenizer Tokenizer::from_tokenizer_json(const fs::path& file) {
 }
 
 std::vector<fs::path> Tokenizer::source_files(const fs::path& directory) {
-  if (fs::exists(directory / "vocab.json") && fs::exists(directory / "merges.txt"))
+  if (fs::is_regular_file(directory / "vocab.json") && fs::is_regular_file(directory / "merges.txt"))
     return {directory / "vocab.json", directory / "merges.txt"};
   for (const auto* name : {kOpenAiMerges[0], kOpenAiMerges[1], "tokenizer.json"}) {
-    if (fs::exists(directory / name)) return {directory / name};
+    if (fs::is_regular_file(directory / name)) return {directory / name};
   }
   return {};
 }

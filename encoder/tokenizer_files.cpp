@@ -6,7 +6,10 @@
 #include <memory>
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
 #include <vector>
+
+#include "encoder/json_file.h"
 
 namespace clipdex::encoder {
 
@@ -18,6 +21,10 @@ void fail_tokenizer(const fs::path& file, const std::string& what) {
 
 std::string read_tokenizer_text(const fs::path& file) {
   constexpr std::size_t kFileBytesMax = std::size_t{64} << 20;
+  std::error_code error_code;
+  const auto status = fs::status(file, error_code);
+  // Opening a pipe would wait for its other end.
+  if (fs::exists(status) && !fs::is_regular_file(status)) fail_tokenizer(file, "it is not a regular file");
   const std::unique_ptr<gzFile_s, int (*)(gzFile)> stream(::gzopen(file.c_str(), "rb"), ::gzclose);
   if (!stream) fail_tokenizer(file, "no such file, or no permission");
   std::string text;
@@ -36,20 +43,12 @@ std::string read_tokenizer_text(const fs::path& file) {
 }
 
 nlohmann::json read_tokenizer_json_text(const fs::path& file) {
-  constexpr int kDepthMax = 16;
   constexpr std::size_t kValuesMax = 4'000'000;
-  using nlohmann::json;
-  std::size_t values = 0;
-  const auto check = [&](int depth, json::parse_event_t, const json&) {
-    if (depth > kDepthMax) fail_tokenizer(file, "its JSON is nested more than " + std::to_string(kDepthMax) + " deep");
-    if (++values > kValuesMax) fail_tokenizer(file, "its JSON has more than " + std::to_string(kValuesMax) + " values");
-    return true;
-  };
   const std::string text = read_tokenizer_text(file);
   try {
-    return json::parse(text, check);
-  } catch (const json::exception& error) {
-    fail_tokenizer(file, std::string("it is not valid JSON: it is damaged, or no tokenizer file (") + error.what() + ")");
+    return parse_json(text, {.bytes = text.size(), .values = kValuesMax});
+  } catch (const std::runtime_error& error) {
+    fail_tokenizer(file, error.what());
   }
 }
 

@@ -16,7 +16,7 @@ inline constexpr std::size_t kTokenBytesMax = 1024;                  // of one t
 // Throws std::runtime_error that names the file.
 [[noreturn]] void fail_tokenizer(const std::filesystem::path& file, const std::string& what);
 
-// A plain or gzip file, at most 64 MiB of it unpacked.
+// A plain or gzip file, at most 64 MiB of it unpacked. A directory or a pipe is refused.
 std::string read_tokenizer_text(const std::filesystem::path& file);
 
 // At most 16 levels deep and 4 million values.

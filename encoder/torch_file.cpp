@@ -18,12 +18,12 @@ using Bytes = std::span<const std::byte>;
 using Storages = std::function<Bytes(std::string_view key)>;
 
 constexpr std::size_t kPickleBytesMax = 64U << 20;  // structure alone: bigG's has 200 KB
-constexpr std::size_t kTensorsMax = 100'000;
-constexpr std::size_t kNameBytesMax = 1024;
+constexpr std::size_t kKeyBytesMax = 1024;          // of a storage's name: PyTorch numbers them
 constexpr std::size_t kDimensionsMax = 16;
 
+// Without a name: where storages are looked at before the tensors that use them.
 [[noreturn]] void fail(std::string_view name, const std::string& what) {
-  throw std::runtime_error("tensor \"" + std::string(name) + "\" " + what);
+  throw std::runtime_error((name.empty() ? "a tensor" : "tensor \"" + std::string(name) + "\"") + " " + what);
 }
 
 struct StorageClass {
@@ -53,6 +53,7 @@ StorageIdentity identify_storage(const Pickle& pickle, const PickleNode& node, s
       elements.integer < 0) {
     fail(name, "has a storage without type, key or size");
   }
+  if (key.text.size() > kKeyBytesMax) fail(name, "has a storage whose key is of over " + std::to_string(kKeyBytesMax) + " bytes");
   if (node.items.size() > 5 && pickle[node.items[5]].kind != PickleKind::kNone) fail(name, "is a view as PyTorch 0.1 wrote them");
   const auto* known = std::find_if(std::begin(kStorageClasses), std::end(kStorageClasses),
                                    [&](const StorageClass& each) { return type.scope == "torch" && type.text == each.name; });
@@ -102,13 +103,6 @@ StridedTensor decode_tensor(const Pickle& pickle, const PickleNode& node, const 
   return tensor;
 }
 
-void add_tensor(TorchFile& file, const Pickle& pickle, const PickleNode& node, const Storages& storages, const std::string& name) {
-  if (name.size() > kNameBytesMax)
-    throw std::runtime_error("it has a tensor with a name of over " + std::to_string(kNameBytesMax) + " bytes");
-  if (file.tensors.size() >= kTensorsMax) throw std::runtime_error("it has over " + std::to_string(kTensorsMax) + " tensors");
-  file.tensors.insert_or_assign(name, decode_tensor(pickle, node, storages, name));
-}
-
 bool holds_tensors(const Pickle& pickle, const PickleNode& node) {
   if (node.kind != PickleKind::kDict) return false;
   for (std::size_t i = 0; i < node.items.size(); i += 2) {
@@ -129,59 +123,82 @@ void strip_wrappers(TorchFile& file) {
   }
 }
 
-// The state_dict: the pickled dict itself, or the part of it where training programs put it.
-void collect_state_dict(TorchFile& file, const Pickle& pickle, const Storages& storages) {
-  const auto* state = &pickle[pickle.root];
-  if (!holds_tensors(pickle, *state)) {
-    const auto* whole = state;
-    for (const auto* key : {"state_dict", "model_state_dict", "model"}) {
-      state = pickle.find(*whole, key);
-      if (state != nullptr && holds_tensors(pickle, *state)) break;
-      state = nullptr;
-    }
-    if (state == nullptr) throw std::runtime_error("it holds no state_dict: save model.state_dict() with torch.save, or as safetensors");
-    file.training = true;
-    if (const auto* name = pickle.find(*whole, "name"); name != nullptr && name->kind == PickleKind::kString) {
-      file.training_name = name->text.substr(0, kNameBytesMax);
-    }
-  }
-  for (std::size_t i = 0; i < state->items.size(); i += 2) {
-    const auto& name = pickle[state->items[i]];
-    const auto& value = pickle[state->items[i + 1]];
-    if (name.kind == PickleKind::kString && value.kind == PickleKind::kTensor) {
-      add_tensor(file, pickle, value, storages, std::string(name.text));
-    }
-  }
-  strip_wrappers(file);
-}
+// Takes a file's tensors out of its pickle.
+class TensorCollector {
+ public:
+  TensorCollector(const Pickle& pickle, const Storages& storages, TorchFile& file) : pickle_(pickle), storages_(storages), file_(file) {}
 
-// A TorchScript module is an object whose attributes are tensors and modules. Attributes may form any graph, so the walk is bounded.
-void collect_module(TorchFile& file, const Pickle& pickle, const Storages& storages) {
-  if (pickle[pickle.root].kind != PickleKind::kObject) throw std::runtime_error("its TorchScript archive holds no module");
-  std::vector<std::pair<PickleId, std::string>> pending = {{pickle.root, ""}};
-  std::size_t visited = 0;
-  while (!pending.empty()) {
-    const auto [id, prefix] = std::move(pending.back());
-    pending.pop_back();
-    if (pickle[id].items.empty()) continue;
-    const auto& state = pickle[pickle[id].items.front()];
-    if (state.kind != PickleKind::kDict) continue;
-    for (std::size_t i = 0; i < state.items.size(); i += 2) {
-      const auto& name = pickle[state.items[i]];
-      const auto& value = pickle[state.items[i + 1]];
-      if (name.kind != PickleKind::kString || (value.kind != PickleKind::kTensor && value.kind != PickleKind::kObject)) continue;
-      if (++visited > kTensorsMax || prefix.size() + name.text.size() > kNameBytesMax) {
-        throw std::runtime_error("its TorchScript module nests too deeply or has too many parts");
-      }
-      const std::string path = prefix + std::string(name.text);
-      if (value.kind == PickleKind::kTensor) {
-        add_tensor(file, pickle, value, storages, path);
-      } else {
-        pending.emplace_back(state.items[i + 1], path + ".");
+  // The state_dict: the part of the pickled dict where training programs put it, beside tensors of their own (losses, states of random
+  // numbers); else that dict itself.
+  void collect_state_dict() {
+    const auto& root = pickle_[pickle_.root];
+    const PickleNode* state = nullptr;
+    for (const auto* key : {"state_dict", "model_state_dict", "model"}) {
+      if (state == nullptr || !holds_tensors(pickle_, *state)) state = pickle_.find(root, key);
+    }
+    if (state != nullptr && holds_tensors(pickle_, *state)) {
+      const auto* name = pickle_.find(root, "name");
+      file_.training_run = name != nullptr && name->kind == PickleKind::kString ? name->text.substr(0, kTensorNameBytesMax) : "";
+    } else {
+      state = &root;
+      if (!holds_tensors(pickle_, root))
+        throw std::runtime_error("it holds no state_dict: save model.state_dict() with torch.save, or as safetensors");
+    }
+    for (std::size_t i = 0; i < state->items.size(); i += 2) {
+      const auto& name = pickle_[state->items[i]];
+      const auto& value = pickle_[state->items[i + 1]];
+      if (name.kind == PickleKind::kString && value.kind == PickleKind::kTensor) add("", name.text, value);
+    }
+    strip_wrappers(file_);
+  }
+
+  // A TorchScript module is an object whose attributes are tensors and modules. Attributes may form any graph, so the walk is bounded.
+  void collect_module() {
+    if (pickle_[pickle_.root].kind != PickleKind::kObject) throw std::runtime_error("its TorchScript archive holds no module");
+    std::vector<std::pair<PickleId, std::string>> pending = {{pickle_.root, ""}};
+    while (!pending.empty()) {
+      const auto [id, prefix] = std::move(pending.back());
+      pending.pop_back();
+      if (pickle_[id].items.empty()) continue;
+      const auto& state = pickle_[pickle_[id].items.front()];
+      if (state.kind != PickleKind::kDict) continue;
+      for (std::size_t i = 0; i < state.items.size(); i += 2) {
+        // Everything counts: what is no part of a module takes time too.
+        if (++attributes_ > kAttributesMax) throw std::runtime_error("its TorchScript module has too many parts");
+        const auto& name = pickle_[state.items[i]];
+        const auto& value = pickle_[state.items[i + 1]];
+        if (name.kind != PickleKind::kString) continue;
+        if (value.kind == PickleKind::kTensor) add(prefix, name.text, value);
+        if (value.kind != PickleKind::kObject) continue;
+        if (++modules_ > kModulesMax) throw std::runtime_error("its TorchScript module has too many parts");
+        pending.emplace_back(state.items[i + 1], path(prefix, name.text) + ".");
       }
     }
   }
-}
+
+ private:
+  static constexpr std::size_t kAttributesMax = 2'000'000, kModulesMax = 100'000;
+
+  static std::string path(const std::string& prefix, std::string_view name) {
+    if (prefix.size() + name.size() > kTensorNameBytesMax) {
+      throw std::runtime_error("it has a tensor with a name of over " + std::to_string(kTensorNameBytesMax) +
+                               " bytes, or a module that nests too deeply");
+    }
+    return prefix + std::string(name);
+  }
+
+  // A name that is there again stands for the last of its tensors, as in Python, but each counts.
+  void add(const std::string& prefix, std::string_view name, const PickleNode& tensor) {
+    if (++tensors_ > kTensorsMax) throw std::runtime_error("it has over " + std::to_string(kTensorsMax) + " tensors");
+    const auto full = path(prefix, name);
+    file_.tensors.insert_or_assign(full, decode_tensor(pickle_, tensor, storages_, full));
+  }
+
+  const Pickle& pickle_;
+  const Storages& storages_;
+  TorchFile& file_;
+  std::size_t tensors_ = 0, attributes_ = 0, modules_ = 0;
+};
 
 // "NAME/" of the archive, which its file name need not be.
 std::string archive_prefix(const ZipDirectory& archive) {
@@ -238,15 +255,16 @@ TorchFile read_torch_archive(Bytes bytes) {
       throw std::runtime_error("its numbers are big-endian, which clipdex does not read: save it again on a little-endian machine");
     }
   }
-  TorchFile file{.torchscript = is_torchscript(archive, prefix), .training_name = {}, .tensors = {}};
+  TorchFile file{.torchscript = is_torchscript(archive, prefix), .training_run = {}, .tensors = {}};
   const auto data = archive.find(prefix + "data.pkl").value();
   if (data.size() > kPickleBytesMax) throw std::runtime_error("its data.pkl is impossibly large");
   const auto pickle = read_pickle(data, 0, {.torchscript = file.torchscript});
   const Storages storages = [&](std::string_view key) { return archive.find(prefix + "data/" + std::string(key)).value_or(Bytes()); };
+  TensorCollector collector(pickle, storages, file);
   if (file.torchscript) {
-    collect_module(file, pickle, storages);
+    collector.collect_module();
   } else {
-    collect_state_dict(file, pickle, storages);
+    collector.collect_state_dict();
   }
   return file;
 }
@@ -276,7 +294,7 @@ class LegacyFile {
 
   const Pickle& object() const { return object_; }
   Bytes storage(std::string_view key) const {
-    const auto found = storages_.find(std::string(key));
+    const auto found = storages_.find(key);
     return found == storages_.end() ? Bytes() : found->second;
   }
 
@@ -289,12 +307,12 @@ class LegacyFile {
   }
 
   // An element's size is known to those who use the storage alone.
-  std::map<std::string, std::size_t> element_bytes() const {
-    std::map<std::string, std::size_t> sizes;
+  std::map<std::string_view, std::size_t> element_bytes() const {
+    std::map<std::string_view, std::size_t> sizes;
     for (const auto& node : object_.nodes) {
       if (node.kind != PickleKind::kStorage) continue;
-      const auto identity = identify_storage(object_, node, "of the checkpoint");
-      sizes.insert_or_assign(std::string(identity.key), tensor_type_bytes(identity.type));
+      const auto identity = identify_storage(object_, node, /*name=*/"");
+      sizes.insert_or_assign(identity.key, tensor_type_bytes(identity.type));
     }
     return sizes;
   }
@@ -305,7 +323,7 @@ class LegacyFile {
     if (list.kind != PickleKind::kList) throw std::runtime_error("its list of storages is damaged");
     ByteReader reader(bytes_, position_, "its storages end too early: the file is truncated, download or copy it again");
     for (const auto item : list.items) {
-      const std::string key(keys[item].text);
+      const auto key = keys[item].text;
       const auto size = sizes.find(key);
       if (size == sizes.end()) throw std::runtime_error("it has a storage that no tensor uses, so that its size is unknown");
       const auto elements = reader.number<std::uint64_t>();
@@ -318,7 +336,7 @@ class LegacyFile {
   Bytes bytes_;
   std::size_t position_ = 0;
   Pickle object_;
-  std::map<std::string, Bytes> storages_;
+  std::map<std::string_view, Bytes> storages_;  // the keys lie in bytes_
 };
 
 }  // namespace
@@ -326,7 +344,8 @@ class LegacyFile {
 TorchFile read_legacy_torch_file(Bytes bytes) {
   const LegacyFile legacy(bytes);
   TorchFile file;
-  collect_state_dict(file, legacy.object(), [&](std::string_view key) { return legacy.storage(key); });
+  const Storages storages = [&](std::string_view key) { return legacy.storage(key); };
+  TensorCollector(legacy.object(), storages, file).collect_state_dict();
   return file;
 }
 

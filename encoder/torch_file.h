@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,9 +26,8 @@ struct StridedTensor {
 
 struct TorchFile {
   bool torchscript = false;
-  // A training checkpoint's "name", which open_clip makes of the run's options; empty elsewhere.
-  std::string training_name;
-  bool training = false;  // the weights were one part of the file, as training programs write them
+  // The weights were one part of the file, as training programs write them: its "name", which open_clip makes of the run's options, or "".
+  std::optional<std::string> training_run;
   std::map<std::string, StridedTensor> tensors;
 };
 

@@ -4,6 +4,8 @@
 #include "encoder/clip_encoder.h"
 #include "encoder/image_decoder.h"
 #include "encoder/model_conversion.h"
+#include "encoder/model_directory.h"
+#include "encoder/model_files.h"
 #include "encoder/model_info.h"
 #include "encoder/preprocessing.h"
 #include "encoder/thumbnail.h"
@@ -28,8 +30,10 @@ using encoder::image_format_name;
 using encoder::ImageLimits;
 using encoder::inspect_model;
 using encoder::InspectedModel;
+using encoder::is_checkpoint;
 using encoder::make_thumbnail;
 using encoder::ModelInfo;
+using encoder::open_model;
 using encoder::preprocess;
 using encoder::preprocess_into;
 using encoder::Preprocessing;

@@ -91,6 +91,28 @@ TEST_CASE("tokenizing with OpenAI's vocabulary file gives OpenAI's ids, in lines
   CHECK(plain.out == "49406 3306 1002 49407\n49406 320 1125 539 320 2368 49407\n");
 }
 
+TEST_CASE("tokenizing with a checkpoint of any name takes the tokenizer beside it") {
+  const TemporaryDirectory directory;
+  for (const auto* name : {"vocab.json", "merges.txt"}) fs::copy_file(kModel / name, directory.path() / name);
+  write_bytes(directory.path() / "model.safetensors.index.json", "{}");
+  for (const auto* name : {"weights.pt", "epoch_3.ckpt", "blob"}) write_bytes(directory.path() / name, torch_archive({}));
+  for (const auto* name : {"model.safetensors.index.json", "weights.pt", "epoch_3.ckpt", "blob"}) {
+    INFO(name);
+    const auto lines = output_of({"model", "tokenize", (directory.path() / name).string(), "--json", "--", "a red apple"});
+    CHECK(lines.at(0).at("ids") == json{4094, 320, 734, 3234, 4095});
+  }
+}
+
+TEST_CASE("a path that is not UTF-8 is shown as text in JSON, and nothing else changes") {
+  const TemporaryDirectory directory;
+  const auto model = directory.path() / "mod\xe8le";
+  write_golden_vit_as_open_clip(model);
+  CHECK(output_of({"model", "inspect", model.string(), "--json"}).at(0).at("name") == "mod\uFFFDle");
+  const auto made = output_of({"model", "convert", model.string(), (directory.path() / "n\xe9").string(), "--json"}).at(0);
+  CHECK(made.at("out") == (directory.path() / "n\uFFFD").string());
+  CHECK(fs::exists(directory.path() / "n\xe9/model.safetensors"));
+}
+
 TEST_CASE("a tokenizer that is missing or damaged is named") {
   const TemporaryDirectory directory;
   const auto file = directory.path() / "merges.txt.gz";
@@ -179,6 +201,9 @@ TEST_CASE("a single checkpoint is inspected with what its shapes tell and what h
   CHECK(facts.at("parameters").get<int>() == facts.at("parameters_visual").get<int>() + facts.at("parameters_text").get<int>());
   CHECK(facts.at("files").at(0).at("bytes") == fs::file_size(directory.path() / "model.pt"));
   CHECK(contains(facts.at("assumption").get<std::string>(), "open_clip_config.json"));
+  CHECK(facts.at("training_run").is_null());
+  write_bytes(directory.path() / "epoch_3.pt", training_checkpoint(golden_vit(), "my run"));
+  CHECK(output_of({"model", "inspect", (directory.path() / "epoch_3.pt").string(), "--json"}).at(0).at("training_run") == "my run");
   const auto people = run_clipdex({"model", "inspect", (directory.path() / "model.pt").string()});
   CHECK(contains(people.out, "note: the activation is taken for gelu"));
 }

@@ -97,9 +97,46 @@ TEST_CASE("a training checkpoint's weights are those of its state_dict without t
   const Files files;
   const auto checkpoint = Checkpoint::open(files.write("epoch_3.pt", training_checkpoint(sample(), "model_ViT-B-32-quickgelu")));
   check_holds(checkpoint, sample());
-  CHECK(checkpoint.training());
-  CHECK(checkpoint.training_name() == "model_ViT-B-32-quickgelu");
-  CHECK(!Checkpoint::open(files.write("plain.pt", torch_archive(sample()))).training());
+  CHECK(checkpoint.training_run() == "model_ViT-B-32-quickgelu");
+  CHECK(!Checkpoint::open(files.write("plain.pt", torch_archive(sample()))).training_run());
+}
+
+TEST_CASE("a training checkpoint's own tensors are not taken for its weights") {
+  const Files files;
+  const auto loss = float_tensor({1}, {0.5F});
+  for (const auto* key : {"state_dict", "model_state_dict", "model"}) {
+    INFO(key);
+    PickleWriter pickle;
+    std::map<std::string, std::string> storages = {{"loss", loss.bytes}};
+    pickle.dict().mark().text("epoch").integer(3).text("loss");
+    push_tensor(pickle, in_order(loss, "loss")).text(key);
+    push_state_dict(pickle, sample(), storages, "module.");
+    const auto checkpoint = Checkpoint::open(files.write("epoch.pt", zip_archive(torch_entries(pickle.set_items().stop(), storages))));
+    check_holds(checkpoint, sample());
+    CHECK(checkpoint.training_run() == "");
+  }
+  // Nor is a tensor that happens to be called so.
+  auto named = sample();
+  named["model"] = loss;
+  check_holds(Checkpoint::open(files.write("named.pt", torch_archive(named))), named);
+}
+
+TEST_CASE("a safetensors file is one whatever bytes its header's length begins with") {
+  const Files files;
+  const auto tensors = Tensors{{"a", float_tensor({2}, {1, 2})}};
+  // 80 02 to 80 05 are how a pickle begins.
+  for (const std::size_t length : {640, 896, 1152, 1408}) {
+    INFO(length);
+    std::string header = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
+    header.resize(length, ' ');
+    const auto file = files.path() / "padded.safetensors";
+    write_file(file, header, tensors.at("a").bytes);
+    const auto checkpoint = Checkpoint::open(file);
+    CHECK(checkpoint.container() == Container::kSafetensors);
+    check_holds(checkpoint, tensors);
+    fs::resize_file(file, length - 1);
+    CHECK_THROWS_MATCHES(Checkpoint::open(file), std::runtime_error, MessageMatches(ContainsSubstring("ends within its header")));
+  }
 }
 
 TEST_CASE("views of a storage are read in their own order, and out of bounds not at all") {
@@ -184,6 +221,55 @@ TEST_CASE("a TorchScript module that holds itself is refused") {
   files.check_refused(zip_archive(entries), "nests too deeply");
 }
 
+TEST_CASE("modules that share attributes without end are refused, whatever the attributes are") {
+  const Files files;
+  constexpr int kModules = 800, kAttributes = 3000;  // 2.4 million steps in a file of 40 KB
+  PickleWriter pickle;
+  pickle.global("__torch__", "Model").raw("q\0)\x81"s).dict().mark();
+  for (int module = 0; module < kModules; ++module) {
+    pickle.text(std::to_string(module)).raw("h\0)\x81"s);
+    if (module > 0) {
+      pickle.raw(
+          "h\x01"s
+          "b");
+      continue;
+    }
+    pickle.dict().mark();
+    for (int i = 0; i < kAttributes; ++i) pickle.text(std::to_string(i)).raw("N");
+    pickle.set_items().raw(
+        "q\x01"s
+        "b");
+  }
+  auto entries = torch_entries(pickle.set_items().raw("b").stop(), {});
+  entries.push_back({"archive/constants.pkl", ""});
+  files.check_refused(zip_archive(entries), "too many parts");
+}
+
+TEST_CASE("a state_dict that gives one name again and again is refused") {
+  const Files files;
+  PickleWriter pickle;
+  pickle.dict().mark().text("w");
+  push_tensor(pickle, {.storage_class = "FloatStorage", .key = "0", .storage_elements = 1, .shape = {1}, .strides = {1}}).raw("q\x01"s);
+  for (int i = 0; i < 100'000; ++i) pickle.text("w").raw("h\x01"s);
+  files.check_refused(zip_archive(torch_entries(pickle.set_items().stop(), {{"0", "four"}})), "over 100000 tensors");
+}
+
+TEST_CASE("a storage's key is short, or refused") {
+  const Files files;
+  const std::string key(1025, 'k');
+  PickleWriter pickle;
+  pickle.dict().mark().text("w");
+  push_tensor(pickle, {.storage_class = "FloatStorage", .key = key, .storage_elements = 1, .shape = {1}, .strides = {1}}).set_items();
+  files.check_refused(zip_archive(torch_entries(pickle.stop(), {{key, "four"}})), "\"w\" has a storage whose key");
+  auto legacy = legacy_torch_file({{"w", float_tensor({1}, {1})}});
+  const auto short_key =
+      "X\x01\0\0\0"
+      "0"s;
+  REQUIRE(legacy.find(short_key) != std::string::npos);
+  legacy.replace(legacy.find(short_key), short_key.size(), "X\x01\x04\0\0"s + key);
+  files.check_refused(legacy, ": a tensor has a storage whose key");
+}
+
 TEST_CASE("a sharded checkpoint is all of its shards, of either kind") {
   const Files files;
   const auto tensors = sample();
@@ -228,7 +314,8 @@ TEST_CASE("an index of shards leads nowhere but to files beside it, and must be 
   check(with(R"("x":"b.safetensors","y":"b.safetensors")"), "\"x\" is missing");
   check(with(R"("x":"a.safetensors","y":"a.safetensors")"), "\"y\" is missing");
   check(with(R"("x":"a.safetensors","y":"b.safetensors","w":"again.safetensors")"), "is in another shard too");
-  check("{", "not a JSON object");
+  check("{", "not valid JSON");
+  check("[]", "not a JSON object");
   check("{}", "no weight_map");
-  check(std::string(100, '[') + std::string(100, ']'), "not a JSON object");
+  check(std::string(100, '[') + std::string(100, ']'), "nested");
 }

@@ -274,6 +274,6 @@ TEST_CASE("a directory that is no model says what is missing") {
   fs::resize_file(directory.path() / "model.safetensors", 5'000'000);
   refused("truncated");
   std::ofstream(directory.path() / "config.json") << "{";
-  refused("config.json is not a JSON object");
+  refused("config.json: it is not valid JSON");
   CHECK_THROWS_MATCHES(ClipEncoder(directory.path() / "nothing"), std::runtime_error, MessageMatches(ContainsSubstring("no such file")));
 }

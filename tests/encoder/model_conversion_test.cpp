@@ -4,9 +4,13 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "encoder/checkpoint.h"
 #include "encoder/model_directory.h"
+#include "encoder/new_directory.h"
+#include "encoder/tokenizer.h"
 #include "tests/encoder/golden_embeddings.h"
 #include "tests/encoder/torch_files.h"
 #include "tests/temporary_directory.h"
@@ -84,6 +88,41 @@ TEST_CASE("the tokenizer's and preprocessing's files come along") {
   CHECK(after.config() == before.config());
 }
 
+TEST_CASE("OpenAI's merges are spelled out for transformers, and are the same tokenizer") {
+  const TemporaryDirectory directory;
+  const auto source = directory.path() / "source", out = directory.path() / "out";
+  const auto data = fs::path(CLIPDEX_SOURCE_DIR) / "tests/data";
+  fs::create_directories(source);
+  // The golden model has fewer tokens than OpenAI's vocabulary: more rows, which no test looks at, make it the model of one.
+  auto weights = golden_vit();
+  auto& embedding = weights.at("token_embedding.weight");
+  const auto width = static_cast<std::size_t>(embedding.shape[1]);
+  embedding = float_tensor({49408, embedding.shape[1]}, std::vector<float>(49408 * width));
+  write_bytes(source / "ViT.pt", torchscript_archive(weights));
+  fs::copy_file(data / "bpe_simple_vocab_16e6.txt.gz", source / "bpe_simple_vocab_16e6.txt.gz");
+  write_bytes(source / "vocab.json", "{}");  // half of a pair
+  convert_model(source / "ViT.pt", out, {});
+  using clipdex::encoder::Tokenizer;
+  const auto before = Tokenizer::open(source);
+  const auto after = Tokenizer::from_vocabulary(out / "vocab.json", out / "merges.txt");
+  CHECK(after.vocabulary_size() == 49408);
+  std::ifstream stream(data / "clip_token_vectors.json");
+  const auto rows = nlohmann::json::parse(stream)["rows"];
+  REQUIRE(rows.size() > 50);
+  for (const auto& row : rows) {
+    const auto text = row["text"].get<std::string>();
+    INFO(text);
+    CHECK(after.encode(text) == before.encode(text));
+  }
+  std::ifstream vocabulary(out / "vocab.json");
+  const auto ids = nlohmann::json::parse(vocabulary);
+  CHECK(ids.at("!") == 0);
+  CHECK(ids.at("!</w>") == 256);
+  CHECK(ids.at("in") == 512);
+  CHECK(ids.at("<|startoftext|>") == 49406);
+  CHECK(ids.at("<|endoftext|>") == 49407);
+}
+
 TEST_CASE("only a model's directory is replaced, and only when asked for") {
   const TemporaryDirectory directory;
   write_golden_vit_as_open_clip(directory.path() / "model");
@@ -97,14 +136,50 @@ TEST_CASE("only a model's directory is replaced, and only when asked for") {
   refused(home, false, "exists already");
   refused(home, true, "not a model's directory");
   refused(file, true, "not a model's directory");
-  write_bytes(home / "config.json", "{}");
+  write_golden_vit_as_open_clip(home);
   refused(home, true, "not a model's directory");  // it holds other directories
   CHECK(fs::exists(home / "letters"));
+  fs::remove(home / "letters");
+  write_bytes(home / "letter.txt", "x");
+  refused(home, true, "not a model's directory");  // and other files
+  CHECK(fs::exists(home / "letter.txt"));
+  const auto settings = directory.path() / "settings";
+  fs::create_directories(settings);
+  write_bytes(settings / "config.json", R"({"theme": "dark"})");
+  refused(settings, true, "not a model's directory");
+  write_bytes(settings / "model.safetensors", "some other program's");
+  refused(settings, true, "not a model's directory");
+  fs::create_directory_symlink(directory.path() / "model", directory.path() / "link");
+  for (const auto* name : {"link", "link/"}) refused(directory.path() / name, true, "not a model's directory");
   // In place.
   const auto before = golden_embeddings(directory.path() / "model");
   convert_model(directory.path() / "model", directory.path() / "model", {.type = {}, .replace = true});
   CHECK(fs::exists(directory.path() / "model/model.safetensors"));
   CHECK(golden_embeddings(directory.path() / "model") == before);
+}
+
+TEST_CASE("a destination that no directory can be made at is refused before anything is read") {
+  const TemporaryDirectory directory;
+  for (const auto* name : {".", "..", "", "/", "new/.", "new/./"}) {
+    INFO(name);
+    // There is no such model, which would be said otherwise.
+    CHECK_THROWS_AS(convert_model(directory.path() / "none", name, {.type = {}, .replace = true}), std::invalid_argument);
+  }
+  // A mount point, empty or not.
+  CHECK_THROWS_AS(convert_model(directory.path() / "none", "/dev/shm", {.type = {}, .replace = true}), std::invalid_argument);
+}
+
+TEST_CASE("a directory that cannot be put in its place leaves nothing beside it") {
+  const TemporaryDirectory directory;
+  const auto file = directory.path() / "out";
+  write_bytes(file, "x");
+  {
+    clipdex::encoder::NewDirectory made(file);
+    made.write("a", "b");
+    CHECK_THROWS_AS(made.publish(/*replace=*/true), std::runtime_error);  // a file does not go onto a directory
+  }
+  CHECK(fs::is_regular_file(file));
+  CHECK(std::distance(fs::directory_iterator(directory.path()), {}) == 1);
 }
 
 TEST_CASE("a conversion that fails leaves nothing") {

@@ -95,6 +95,7 @@ TEST_CASE("Hugging Face's names, whole, sharded and pickled, give the same embed
   write_sharded(directory.path(), tensors);
   CHECK(golden_embeddings(directory.path()) == wanted);
   CHECK(inspect_model(directory.path()).info.container == "sharded safetensors");
+  CHECK(inspect_model(directory.path() / "model.safetensors.index.json").info.name == "model");
   fs::remove(directory.path() / "model.safetensors.index.json");
   write_bytes(directory.path() / "pytorch_model.bin", torch_archive(tensors));
   CHECK(golden_embeddings(directory.path()) == wanted);

@@ -74,6 +74,30 @@ TEST_CASE("a damaged or hostile safetensors header is refused with the file and 
   }
 }
 
+TEST_CASE("a header of more, or of longer names, than any checkpoint has is refused") {
+  const TemporaryDirectory directory;
+  const auto file = directory.path() / "many.safetensors";
+  const std::string empty = R"({"dtype":"F32","shape":[0],"data_offsets":[0,0]})";
+  const auto refused = [&](const std::string& header, const std::string& message) {
+    INFO(message);
+    write_file(file, header, "");
+    CHECK_THROWS_MATCHES(SafetensorsFile(file), std::runtime_error,
+                         MessageMatches(ContainsSubstring(message) && ContainsSubstring("many.safetensors")));
+  };
+  const auto many = [](std::size_t count, const std::string& value) {
+    std::string members;
+    for (std::size_t i = 0; i < count; ++i) members += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":" + value;
+    return "{" + members + "}";
+  };
+  refused("{\"" + std::string(1025, 'n') + "\":" + empty + "}", "a name of over 1024 bytes");
+  refused(many(100'001, empty), "over 100000 tensors");
+  refused(R"({"w":{"dtype":"F32","shape":[0],"data_offsets":[0,0],"more":)" + many(40, "0") + "}}", "\"w\" has too many values");
+  refused(R"({"__metadata__":)" + many(50'001, "\"\"") + "}", "too many values");
+  refused(R"({"__metadata__":{},"__metadata__":{}})", "there twice");
+  write_file(file, R"({"__metadata__":)" + many(1000, "\"\"") + ",\"" + std::string(1024, 'n') + "\":" + empty + "}", "");
+  CHECK(SafetensorsFile(file).tensors().size() == 1);
+}
+
 TEST_CASE("a safetensors file cut anywhere is refused") {
   const TemporaryDirectory directory;
   const auto file = directory.path() / "m.safetensors";

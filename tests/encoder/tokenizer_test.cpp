@@ -1,5 +1,7 @@
 #include "encoder/tokenizer.h"
 
+#include <sys/stat.h>
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -156,6 +158,17 @@ TEST_CASE("a million combining marks are put in order like a few") {
   REQUIRE(ids.size() > 250'000);
   CHECK(std::equal(expected.begin(), expected.begin() + 2, ids.begin()));
   CHECK(ids[ids.size() - 2] == expected[expected.size() - 2]);
+}
+
+TEST_CASE("a pipe in a tokenizer's place is refused without waiting for its other end") {
+  const TemporaryDirectory directory;
+  const auto vocab = directory.path() / "vocab.json", merges = directory.path() / "merges.txt";
+  REQUIRE(::mkfifo(vocab.c_str(), 0600) == 0);
+  fs::copy_file(kModel / "merges.txt", merges);
+  CHECK(!Tokenizer::has_files(directory.path()));
+  CHECK_THROWS_MATCHES(Tokenizer::from_vocabulary(vocab, merges), std::runtime_error,
+                       MessageMatches(ContainsSubstring("vocab.json: it is not a regular file")));
+  CHECK_THROWS_MATCHES(Tokenizer::open(vocab), std::runtime_error, MessageMatches(ContainsSubstring("not a regular file")));
 }
 
 TEST_CASE("damaged tokenizer files are refused with their name and the reason") {
