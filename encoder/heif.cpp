@@ -121,7 +121,7 @@ Image decode_heif(std::span<const std::uint8_t> bytes, ImageFormat format, const
               .pixels = {}};
   check_size(image.width, image.height, limits);
   copy_pixels(decoded.get(), image);
-  if (alpha && ::heif_image_handle_is_premultiplied_alpha(handle.get()) != 0) unpremultiply(image);
+  if (alpha && ::heif_image_handle_is_premultiplied_alpha(handle.get()) != 0) unpremultiply_file(image);
   return image;
 }
 

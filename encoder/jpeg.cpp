@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "encoder/color.h"
 #include "encoder/exif.h"
 #include "encoder/image_limits.h"
 #include "encoder/jpeg_scans.h"
@@ -173,24 +174,6 @@ int reduction_for(int width, int height, const DecodeOptions& options) {
   return 1;
 }
 
-std::uint8_t multiply_div_255(int a, int b) {  // Pillow's MULDIV255
-  const int t = a * b + 128;
-  return static_cast<std::uint8_t>(((t >> 8) + t) >> 8);
-}
-
-// Pillow's cmyk2rgb, in place. Pillow takes every CMYK file as Adobe's, marker or not: a sample is 255 - ink.
-void cmyk_to_rgb(Image& image) {
-  const std::size_t pixels = image.pixels.size() / 4;
-  std::uint8_t* to = image.pixels.data();
-  const std::uint8_t* from = to;
-  for (std::size_t i = 0; i < pixels; ++i, from += 4, to += 3) {
-    const int nk = from[3];
-    for (std::size_t c = 0; c < 3; ++c) to[c] = static_cast<std::uint8_t>(std::max(0, nk - multiply_div_255(255 - from[c], nk)));
-  }
-  image.pixels.resize(pixels * 3);
-  image.channels = 3;
-}
-
 }  // namespace
 
 Image decode_jpeg(std::span<const std::uint8_t> bytes, const ImageLimits& limits, const DecodeOptions& options) {
@@ -227,7 +210,7 @@ Image decode_jpeg(std::span<const std::uint8_t> bytes, const ImageLimits& limits
     }
     ::jpeg_finish_decompress(&of);
   });
-  if (cmyk) cmyk_to_rgb(image);
+  if (cmyk) cmyk_to_rgb(image, InkSamples::kInverted);  // Pillow takes every CMYK file as Adobe's, marker or not
   if (reduction > 1) {
     image.full_width = width;
     image.full_height = height;

@@ -227,8 +227,8 @@ Image decode_tiff(std::span<const std::uint8_t> bytes, const ImageLimits& limits
   } else {
     read_strips(file, layout, image);
   }
-  if (layout.photometric == PHOTOMETRIC_SEPARATED) cmyk_to_rgb(image);
-  if (layout.premultiplied) unpremultiply(image);
+  if (layout.photometric == PHOTOMETRIC_SEPARATED) cmyk_to_rgb(image, InkSamples::kInk);
+  if (layout.premultiplied) unpremultiply_file(image);
   return apply_orientation(std::move(image), file.number16(TIFFTAG_ORIENTATION, 1));
 }
 
