@@ -22,11 +22,15 @@ namespace clipdex::encoder {
 namespace {
 
 // A file of several scans is kept as coefficients, two bytes a sample, until all are read. They may take as much memory as the largest
-// permitted picture.
-constexpr std::uint64_t kCoefficientBytesLeast = std::uint64_t{16} << 20;
-// Progressive files in the wild make about six passes over each component; some hundred scans of a huge picture take minutes.
+// permitted picture. libjpeg's progressive files store two bits a block of 8 x 8 at the least, a picture of one colour; where there are
+// fewer bytes than that for a large picture, which arithmetic coding can do, only so much of it is permitted.
+constexpr std::uint64_t kCoefficientBytesLeast = std::uint64_t{16} << 20, kCoefficientBytesOfAny = std::uint64_t{64} << 20;
+constexpr std::uint64_t kBytesOfBlock = 128, kCoefficientBytesPerByte = 4 * kBytesOfBlock;
+// Progressive files in the wild make two to six passes over each component; some hundred scans of a huge picture take minutes. A scan in
+// which nothing changes takes a bit for 2,000 blocks, and yet each of them is looked at: more passes than usual are for files that have
+// something to say in them. Of photographs each block takes a byte and more in all passes together.
 constexpr int kScansMax = 500;
-constexpr std::uint64_t kPassesMax = 20;
+constexpr std::uint64_t kPassesMax = 20, kPassesOfAny = 8, kVisitsPerByte = 4;
 constexpr std::uint64_t kBlocksLeast = std::uint64_t{1} << 20;  // of a small picture, whose passes cost nothing
 
 // libjpeg reports errors by a callback that must not return, so longjmp leaves it.
@@ -149,14 +153,15 @@ void check_scans(Decompressor& decompressor, std::span<const std::uint8_t> file,
     components.push_back({component.component_id, of_this});
     blocks += of_this;
   }
-  constexpr std::uint64_t kBytesOfBlock = 2 * 64;
-  const std::uint64_t bytes_max = std::max(3 * limits.pixels_max, kCoefficientBytesLeast);
+  const std::uint64_t bytes_max =
+      std::min(std::max(3 * limits.pixels_max, kCoefficientBytesLeast), kCoefficientBytesOfAny + kCoefficientBytesPerByte * file.size());
   if (blocks * kBytesOfBlock > bytes_max) {
     throw ImageError(ImageError::Reason::kTooLarge, "the JPEG file is progressive, which takes " +
                                                         std::to_string((blocks * kBytesOfBlock) >> 20) + " MiB at its size, and " +
                                                         std::to_string(bytes_max >> 20) + " MiB are the limit: scale it down");
   }
-  const std::uint64_t visits_max = std::max(kPassesMax * blocks, kBlocksLeast);
+  const std::uint64_t visits_max =
+      std::max(std::min(kPassesMax * blocks, kPassesOfAny * blocks + kVisitsPerByte * file.size()), kBlocksLeast);
   const auto scans = count_scans(file, components);
   if (scans.count > kScansMax || scans.blocks > visits_max) too_many_scans(scans.count);
   // A row of blocks is counted whole where an odd number of them ends a picture.
