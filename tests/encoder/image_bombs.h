@@ -102,11 +102,19 @@ inline void append_bmp_bombs(std::vector<Bomb>& to) {
   };
   to.push_back({"BMP of 2,000,000,000 x 2,000,000,000", bmp(2'000'000'000, 24, 0)});
   to.push_back({"BMP of 7,900 x 7,900 without pixels", bmp(7'900, 24, 0)});
+  Bytes runs = bmp(1, 8, 1);
+  append(runs, Bytes(std::size_t{4} * 256));  // the palette
+  runs[46] = runs[47] = runs[48] = runs[49] = 0;
+  const auto header = static_cast<std::ptrdiff_t>(runs.size());
+  runs.resize(std::size_t{32} << 20);
+  for (auto at = runs.begin() + header; at < runs.end(); at += 2) *at = 0xFF;  // 255 times 0
+  to.push_back({"BMP of 1 x 1 with 16,000,000 runs", runs});
   to.push_back({"BMP with a palette of 4,294,967,295 colours", bmp(7'900, 8, 1)});
 }
 
 }  // namespace bombs
 
+// Every kind of hostile file that is known to us and answered within the limits.
 inline std::vector<Bomb> image_bombs() {
   std::vector<Bomb> all;
   bombs::append_png_bombs(all);
@@ -116,7 +124,11 @@ inline std::vector<Bomb> image_bombs() {
   bombs::append_tiff_bombs(all);
   bombs::append_bmp_bombs(all);
   all.push_back({"JPEG of 1,000 scans", bombs::jpeg_of_scans(2'000, 1'000)});
+  all.push_back({"JPEG of 7,992 x 7,992 in 15 scans of next to no bytes", bombs::jpeg_of_runs(7'992, 13)});
   return all;
 }
+
+// What is known to go over the limits: about a second and 362 MiB.
+inline std::vector<Bomb> unbounded_bombs() { return {{"WebP of 65,536 groups of Huffman codes", bombs::webp_of_huffman_groups()}}; }
 
 }  // namespace clipdex::tests
