@@ -22,10 +22,10 @@ namespace clipdex::encoder {
 namespace {
 
 // A file of several scans is kept as coefficients, two bytes a sample, until all are read. They may take as much memory as the largest
-// permitted picture. libjpeg's progressive files store two bits a block of 8 x 8 at the least, a picture of one colour; where there are
-// fewer bytes than that for a large picture, which arithmetic coding can do, only so much of it is permitted.
+// permitted picture. Huffman coding takes a bit at the least for a block of 8 x 8; where a large picture has fewer bytes than that, which
+// arithmetic coding can do, only so much of it is permitted.
 constexpr std::uint64_t kCoefficientBytesLeast = std::uint64_t{16} << 20, kCoefficientBytesOfAny = std::uint64_t{64} << 20;
-constexpr std::uint64_t kBytesOfBlock = 128, kCoefficientBytesPerByte = 4 * kBytesOfBlock;
+constexpr std::uint64_t kBytesOfBlock = 128, kCoefficientBytesPerByte = 8 * kBytesOfBlock;
 // Progressive files in the wild make two to six passes over each component; some hundred scans of a huge picture take minutes. A scan in
 // which nothing changes takes a bit for 2,000 blocks, and yet each of them is looked at: more passes than usual are for files that have
 // something to say in them. Of photographs each block takes a byte and more in all passes together.
