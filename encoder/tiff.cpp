@@ -128,8 +128,10 @@ class PixelWriter {
       std::memcpy(&wide, row + 2 * index, sizeof wide);
       return static_cast<std::uint8_t>(layout_.channels == 1 ? std::min<int>(wide, 255) : wide >> 8);
     }
-    int value = row[index];
-    if (layout_.bits < 8) {
+    int value = 0;
+    if (layout_.bits == 8) {
+      value = row[index];
+    } else {  // packed: a row has fewer bytes than samples
       const unsigned per_byte = 8U / layout_.bits, largest = (1U << layout_.bits) - 1;
       const unsigned bits = row[index / per_byte] >> (8 - layout_.bits * (index % per_byte + 1)) & largest;
       value = static_cast<int>(layout_.palette() ? bits : bits * 255 / largest);
