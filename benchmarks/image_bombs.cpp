@@ -25,5 +25,11 @@ int main() {
                 within ? "" : "OVER: ", bomb.name.c_str(), cost->answer);
   }
   std::printf("%d over the limits\n", over);
+  for (const auto& bomb : clipdex::tests::unbounded_bombs()) {
+    const auto cost = clipdex::tests::cost_of_decoding(bomb.bytes);
+    if (cost)
+      std::printf("%8.1f %8.1f %10zu  not bounded, and known: %s\n", cost->milliseconds, cost->mebibytes, bomb.bytes.size(),
+                  bomb.name.c_str());
+  }
   return over == 0 ? 0 : 1;
 }

@@ -123,17 +123,20 @@ std::vector<std::uint8_t> read_run_lengths(const Reader& file, const Header& hea
   const auto width = static_cast<std::size_t>(header.width), height = static_cast<std::size_t>(header.height);
   std::vector<std::uint8_t> indexes(width * height);
   std::size_t at = header.pixels_at, x = 0, y = 0;
-  const auto put = [&](std::uint8_t index) {
-    if (x < width && y < height) indexes[y * width + x] = index;
-    ++x;
-  };
+  // What lies behind a row's end is not kept. It is not gone through either: two bytes of the file stand for 255 pixels.
+  const auto fitting = [&](std::size_t count) { return std::min(count, width - std::min(x, width)); };
   const auto half = [](std::uint8_t byte, std::size_t i) { return static_cast<std::uint8_t>(i % 2 == 0 ? byte >> 4 : byte & 15); };
+  // A pixel takes two bytes at the most, a row's end as many, and moves are few: who stores far more stores nothing of use.
+  const std::size_t end = at + 4 * width * height + 4 * height + (std::size_t{1} << 20);
   while (y < height) {
+    if (at > end) corrupt("it stores far more than its picture needs");
     const auto pair = file.part(at, 2);
     at += 2;
     const std::size_t count = pair[0], operation = pair[1];
     if (count > 0) {  // a run of one byte
-      for (std::size_t i = 0; i < count; ++i) put(nibbles ? half(pair[1], i) : pair[1]);
+      const std::size_t kept = fitting(count);
+      for (std::size_t i = 0; i < kept; ++i) indexes[y * width + x + i] = nibbles ? half(pair[1], i) : pair[1];
+      x += count;
     } else if (operation == 0) {  // the row ends
       x = 0;
       ++y;
@@ -148,7 +151,9 @@ std::vector<std::uint8_t> read_run_lengths(const Reader& file, const Header& hea
       const std::size_t size = nibbles ? (operation + 1) / 2 : operation;
       const auto literal = file.part(at, size);
       at += size + size % 2;
-      for (std::size_t i = 0; i < operation; ++i) put(nibbles ? half(literal[i / 2], i) : literal[i]);
+      const std::size_t kept = fitting(operation);
+      for (std::size_t i = 0; i < kept; ++i) indexes[y * width + x + i] = nibbles ? half(literal[i / 2], i) : literal[i];
+      x += operation;
     }
   }
   return indexes;

@@ -5,14 +5,6 @@
 #include <utility>
 
 namespace clipdex::encoder {
-namespace {
-
-int multiply_div_255(int a, int b) {  // Pillow's MULDIV255
-  const int t = a * b + 128;
-  return ((t >> 8) + t) >> 8;
-}
-
-}  // namespace
 
 Image to_rgb(Image image) {
   if (image.channels == 3) return image;
@@ -27,19 +19,20 @@ Image to_rgb(Image image) {
   return image;
 }
 
-void cmyk_to_rgb(Image& image) {
+void cmyk_to_rgb(Image& image, InkSamples samples) {
+  const int inverted = samples == InkSamples::kInverted ? 255 : 0;
   // In place: what is written lies behind what is read.
   std::size_t j = 0;
   for (std::size_t i = 0; i + 3 < image.pixels.size(); i += 4) {
-    const int white = 255 - image.pixels[i + 3];
+    const int white = 255 - (image.pixels[i + 3] ^ inverted);
     for (std::size_t c = 0; c < 3; ++c)
-      image.pixels[j++] = static_cast<std::uint8_t>(std::max(0, white - multiply_div_255(image.pixels[i + c], white)));
+      image.pixels[j++] = static_cast<std::uint8_t>(std::max(0, white - multiply_div_255(image.pixels[i + c] ^ inverted, white)));
   }
   image.pixels.resize(j);
   image.channels = 3;
 }
 
-void unpremultiply(Image& rgba) {
+void unpremultiply_file(Image& rgba) {
   for (std::size_t i = 0; i + 3 < rgba.pixels.size(); i += 4) {
     const int alpha = rgba.pixels[i + 3];
     for (std::size_t c = 0; c < 3; ++c) {

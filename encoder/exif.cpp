@@ -23,6 +23,24 @@ struct TiffReader {
   }
 };
 
+// Of a value of that type of TIFF's; 0 if Pillow takes no number from it. It gives BYTE as a string of bytes, which is no orientation.
+int integer_bytes(std::uint32_t type) {
+  constexpr std::uint32_t kShort = 3, kLong = 4, kSignedByte = 6, kSignedShort = 8, kSignedLong = 9, kDirectory = 13;
+  switch (type) {
+    case kSignedByte:
+      return 1;
+    case kShort:
+    case kSignedShort:
+      return 2;
+    case kLong:
+    case kSignedLong:
+    case kDirectory:
+      return 4;
+    default:
+      return 0;
+  }
+}
+
 struct Turn {
   explicit Turn(int orientation)
       : transposed(orientation >= 5),
@@ -81,7 +99,7 @@ Image turned(const Image& image, const Turn& turn) {
 
 int exif_orientation(std::span<const std::uint8_t> tiff) {
   constexpr std::size_t kHeaderBytes = 8, kEntryBytes = 12;
-  constexpr std::uint32_t kMagic = 42, kOrientationTag = 0x0112, kShortType = 3;
+  constexpr std::uint32_t kMagic = 42, kOrientationTag = 0x0112;
   if (tiff.size() < kHeaderBytes) return kUpright;
   TiffReader reader{tiff};
   if (tiff[0] == 'M' && tiff[1] == 'M') {
@@ -92,24 +110,30 @@ int exif_orientation(std::span<const std::uint8_t> tiff) {
   if (reader.number(2, 2) != kMagic) return kUpright;
   const std::size_t directory = reader.number(4, 4);
   const std::uint32_t entries = reader.number(directory, 2);  // at most 65,535, each read in bounds
+  int orientation = kUpright;
   for (std::uint32_t i = 0; i < entries; ++i) {
     const std::size_t entry = directory + 2 + i * kEntryBytes;
     if (entry + kEntryBytes > tiff.size()) break;
-    if (reader.number(entry, 2) != kOrientationTag || reader.number(entry + 2, 2) != kShortType) continue;
-    const std::uint32_t value = reader.number(entry + 8, 2);
-    return value >= 1 && value <= 8 ? static_cast<int>(value) : kUpright;
+    const int bytes = integer_bytes(reader.number(entry + 2, 2));
+    if (reader.number(entry, 2) != kOrientationTag || bytes == 0) continue;
+    const std::uint32_t value = reader.number(entry + 8, bytes);
+    orientation = value >= 1 && value <= 8 ? static_cast<int>(value) : kUpright;  // of several, the last counts
   }
-  return kUpright;
+  return orientation;
 }
 
 int jpeg_orientation(std::span<const std::uint8_t> file) {
   constexpr std::uint8_t kMarker = 0xFF, kApp1 = 0xE1, kStartOfScan = 0xDA, kEndOfImage = 0xD9;
+  constexpr std::uint8_t kTemporary = 0x01, kRestartFirst = 0xD0, kRestartLast = 0xD7;
   constexpr char kExif[] = {'E', 'x', 'i', 'f', 0, 0};
   for (std::size_t at = 2; at + 4 <= file.size();) {
-    if (file[at] != kMarker) return kUpright;
     const std::uint8_t kind = file[at + 1];
-    if (kind == kMarker) {  // fill byte
+    if (file[at] != kMarker || kind == kMarker) {  // a stray byte, which libjpeg skips too, or a fill byte
       ++at;
+      continue;
+    }
+    if (kind <= kTemporary || (kind >= kRestartFirst && kind <= kRestartLast)) {  // nothing belongs to it
+      at += 2;
       continue;
     }
     if (kind == kStartOfScan || kind == kEndOfImage) return kUpright;

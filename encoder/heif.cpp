@@ -8,6 +8,7 @@
 #include <string>
 
 #include "encoder/color.h"
+#include "encoder/heif_items.h"
 #include "encoder/image_limits.h"
 
 namespace clipdex::encoder {
@@ -105,6 +106,7 @@ Image decode_heif(std::span<const std::uint8_t> bytes, ImageFormat format, const
             coded_height = ::heif_image_handle_get_ispe_height(handle.get());
   const auto pixels = static_cast<std::uint64_t>((std::max(width, coded_width) + kPadding) * (std::max(height, coded_height) + kPadding));
   check_size(std::max<std::int64_t>(width, coded_width - kPadding), std::max<std::int64_t>(height, coded_height - kPadding), limits);
+  check_items(context.get(), ::heif_image_handle_get_item_id(handle.get()), pixels, bytes.size());
   set_limits(context.get(), pixels, kHeaderBytesMax + pixels * kBytesPerPixel);
 
   const bool alpha = ::heif_image_handle_has_alpha_channel(handle.get()) != 0;
@@ -121,7 +123,7 @@ Image decode_heif(std::span<const std::uint8_t> bytes, ImageFormat format, const
               .pixels = {}};
   check_size(image.width, image.height, limits);
   copy_pixels(decoded.get(), image);
-  if (alpha && ::heif_image_handle_is_premultiplied_alpha(handle.get()) != 0) unpremultiply(image);
+  if (alpha && ::heif_image_handle_is_premultiplied_alpha(handle.get()) != 0) unpremultiply_file(image);
   return image;
 }
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "encoder/color.h"
 #include "encoder/exif.h"
 #include "encoder/image_limits.h"
 #include "encoder/jpeg_scans.h"
@@ -21,11 +22,15 @@ namespace clipdex::encoder {
 namespace {
 
 // A file of several scans is kept as coefficients, two bytes a sample, until all are read. They may take as much memory as the largest
-// permitted picture.
-constexpr std::uint64_t kCoefficientBytesLeast = std::uint64_t{16} << 20;
-// Progressive files in the wild make about six passes over each component; some hundred scans of a huge picture take minutes.
+// permitted picture. Huffman coding takes a bit at the least for a block of 8 x 8; where a large picture has fewer bytes than that, which
+// arithmetic coding can do, only so much of it is permitted.
+constexpr std::uint64_t kCoefficientBytesLeast = std::uint64_t{16} << 20, kCoefficientBytesOfAny = std::uint64_t{64} << 20;
+constexpr std::uint64_t kBytesOfBlock = 128, kCoefficientBytesPerByte = 8 * kBytesOfBlock;
+// Progressive files in the wild make two to six passes over each component; some hundred scans of a huge picture take minutes. A scan in
+// which nothing changes takes a bit for 2,000 blocks, and yet each of them is looked at: more passes than usual are for files that have
+// something to say in them. Of photographs each block takes a byte and more in all passes together.
 constexpr int kScansMax = 500;
-constexpr std::uint64_t kPassesMax = 20;
+constexpr std::uint64_t kPassesMax = 20, kPassesOfAny = 8, kVisitsPerByte = 4;
 constexpr std::uint64_t kBlocksLeast = std::uint64_t{1} << 20;  // of a small picture, whose passes cost nothing
 
 // libjpeg reports errors by a callback that must not return, so longjmp leaves it.
@@ -148,14 +153,15 @@ void check_scans(Decompressor& decompressor, std::span<const std::uint8_t> file,
     components.push_back({component.component_id, of_this});
     blocks += of_this;
   }
-  constexpr std::uint64_t kBytesOfBlock = 2 * 64;
-  const std::uint64_t bytes_max = std::max(3 * limits.pixels_max, kCoefficientBytesLeast);
+  const std::uint64_t bytes_max =
+      std::min(std::max(3 * limits.pixels_max, kCoefficientBytesLeast), kCoefficientBytesOfAny + kCoefficientBytesPerByte * file.size());
   if (blocks * kBytesOfBlock > bytes_max) {
     throw ImageError(ImageError::Reason::kTooLarge, "the JPEG file is progressive, which takes " +
                                                         std::to_string((blocks * kBytesOfBlock) >> 20) + " MiB at its size, and " +
                                                         std::to_string(bytes_max >> 20) + " MiB are the limit: scale it down");
   }
-  const std::uint64_t visits_max = std::max(kPassesMax * blocks, kBlocksLeast);
+  const std::uint64_t visits_max =
+      std::max(std::min(kPassesMax * blocks, kPassesOfAny * blocks + kVisitsPerByte * file.size()), kBlocksLeast);
   const auto scans = count_scans(file, components);
   if (scans.count > kScansMax || scans.blocks > visits_max) too_many_scans(scans.count);
   // A row of blocks is counted whole where an odd number of them ends a picture.
@@ -171,24 +177,6 @@ int reduction_for(int width, int height, const DecodeOptions& options) {
       return reduction;
   }
   return 1;
-}
-
-std::uint8_t multiply_div_255(int a, int b) {  // Pillow's MULDIV255
-  const int t = a * b + 128;
-  return static_cast<std::uint8_t>(((t >> 8) + t) >> 8);
-}
-
-// Pillow's cmyk2rgb, in place. Pillow takes every CMYK file as Adobe's, marker or not: a sample is 255 - ink.
-void cmyk_to_rgb(Image& image) {
-  const std::size_t pixels = image.pixels.size() / 4;
-  std::uint8_t* to = image.pixels.data();
-  const std::uint8_t* from = to;
-  for (std::size_t i = 0; i < pixels; ++i, from += 4, to += 3) {
-    const int nk = from[3];
-    for (std::size_t c = 0; c < 3; ++c) to[c] = static_cast<std::uint8_t>(std::max(0, nk - multiply_div_255(255 - from[c], nk)));
-  }
-  image.pixels.resize(pixels * 3);
-  image.channels = 3;
 }
 
 }  // namespace
@@ -227,7 +215,7 @@ Image decode_jpeg(std::span<const std::uint8_t> bytes, const ImageLimits& limits
     }
     ::jpeg_finish_decompress(&of);
   });
-  if (cmyk) cmyk_to_rgb(image);
+  if (cmyk) cmyk_to_rgb(image, InkSamples::kInverted);  // Pillow takes every CMYK file as Adobe's, marker or not
   if (reduction > 1) {
     image.full_width = width;
     image.full_height = height;

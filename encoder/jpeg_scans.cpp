@@ -8,6 +8,13 @@ namespace {
 
 constexpr std::uint8_t kTemporary = 0x01, kRestartFirst = 0xD0, kStartOfImage = 0xD8, kEndOfImage = 0xD9, kStartOfScan = 0xDA;
 
+// Of the start-of-frame markers (ITU-T T.81, table B.1), whose range holds three others, those but baseline's and extended sequential's.
+bool starts_other_frame(std::uint8_t marker) {
+  constexpr std::uint8_t kBaseline = 0xC0, kExtended = 0xC1, kLast = 0xCF, kHuffmanTables = 0xC4, kReserved = 0xC8, kArithmetic = 0xCC;
+  return marker >= kBaseline && marker <= kLast && marker != kBaseline && marker != kExtended && marker != kHuffmanTables &&
+         marker != kReserved && marker != kArithmetic;
+}
+
 std::uint64_t blocks_of(std::span<const std::uint8_t> scan_header, std::span<const JpegComponent> components) {
   std::uint64_t blocks = 0;
   for (std::size_t i = 0; i < scan_header[0] && 2 + 2 * i < scan_header.size(); ++i) {
@@ -40,6 +47,7 @@ JpegScans count_scans(std::span<const std::uint8_t> file, std::span<const JpegCo
     if (at + 4 > file.size()) break;
     const std::size_t length = static_cast<std::size_t>(file[at + 2]) << 8 | file[at + 3];
     if (length < 2 || length > file.size() - at - 2) break;
+    if (starts_other_frame(marker)) scans.baseline = false;
     if (marker == kStartOfScan && length > 2) {
       ++scans.count;
       scans.blocks += blocks_of(file.subspan(at + 4, length - 2), components);

@@ -14,6 +14,7 @@ struct JpegComponent {
 struct JpegScans {
   int count = 0;
   std::uint64_t blocks = 0;  // visited by all scans together
+  bool baseline = true;      // or extended: no frame is progressive, lossless, hierarchical or arithmetic-coded
 };
 
 // Walks the segments of the whole file, at memory speed, decoding nothing. What a decoder would stop at ends the walk.

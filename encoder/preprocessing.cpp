@@ -199,6 +199,7 @@ Preprocessing read_open_clip_preprocessing(const std::filesystem::path& path, in
 }
 
 DecodeOptions reduced_decoding(const Preprocessing& p) {
+  if (p.interpolation == Interpolation::kNearest) return {};
   switch (p.resize_mode) {
     case ResizeMode::kShortest:
       return {.shorter_side_min = kReductionMargin * p.resize_to};

@@ -45,7 +45,8 @@ Preprocessing read_open_clip_preprocessing(const std::filesystem::path& file, in
 
 // How much of a large picture decoding must keep for this: after it, each side is at least kReductionMargin times its size after the
 // resize. The resize does the rest of the antialiasing, so that embeddings keep a cosine of 0.999 and more to those of the whole picture
-// (benchmarks/image_bench measures it).
+// (benchmarks/image_bench measures it). The nearest neighbour does no antialiasing, and wants a sample of the whole picture: nothing is
+// reduced for it.
 inline constexpr int kReductionMargin = 2;
 DecodeOptions reduced_decoding(const Preprocessing& preprocessing);
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "encoder/color.h"
 #include "encoder/resize_passes.h"
 
 namespace clipdex::encoder {
@@ -160,19 +161,17 @@ Image nearest(const Image& image, int width, int height, const Window& window) {
   return out;
 }
 
-// Pillow's RGBA <-> RGBa and LA <-> La.
+// Pillow's conversions RGBA <-> RGBa and LA <-> La. On the way back, samples stay as they are where alpha is 0.
 void premultiply(Image& image) {
   const auto channels = static_cast<std::size_t>(image.channels);
   for (std::size_t i = 0; i < image.pixels.size(); i += channels) {
     const int alpha = image.pixels[i + channels - 1];
-    for (std::size_t c = 0; c + 1 < channels; ++c) {
-      const int t = image.pixels[i + c] * alpha + 128;
-      image.pixels[i + c] = static_cast<std::uint8_t>(((t >> 8) + t) >> 8);
-    }
+    for (std::size_t c = 0; c + 1 < channels; ++c)
+      image.pixels[i + c] = static_cast<std::uint8_t>(multiply_div_255(image.pixels[i + c], alpha));
   }
 }
 
-void unpremultiply(Image& image) {
+void unpremultiply_resized(Image& image) {
   const auto channels = static_cast<std::size_t>(image.channels);
   for (std::size_t i = 0; i < image.pixels.size(); i += channels) {
     const int alpha = image.pixels[i + channels - 1];
@@ -196,7 +195,7 @@ Image resize_window(const Image& image, int width, int height, Interpolation int
   Image premultiplied = image;
   premultiply(premultiplied);
   Image out = resample(premultiplied, width, height, filter_of(interpolation), window);
-  unpremultiply(out);
+  unpremultiply_resized(out);
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "encoder/exif.h"
 #include "encoder/image_limits.h"
 #include "encoder/tiff_file.h"
+#include "encoder/tiff_segments.h"
 
 namespace clipdex::encoder {
 namespace {
@@ -94,9 +96,9 @@ Layout read_layout(const TiffFile& file) {
 }
 
 // Puts decoded rows of samples into the picture.
-class Pixels {
+class PixelWriter {
  public:
-  Pixels(const Layout& layout, Image& image) : layout_(layout), image_(image) {}
+  PixelWriter(const Layout& layout, Image& image) : layout_(layout), image_(image) {}
 
   // count pixels from (x, y) on. plane: which sample they are, if each has its plane.
   void put(const std::uint8_t* row, int x, int y, int count, std::size_t plane) {
@@ -126,8 +128,10 @@ class Pixels {
       std::memcpy(&wide, row + 2 * index, sizeof wide);
       return static_cast<std::uint8_t>(layout_.channels == 1 ? std::min<int>(wide, 255) : wide >> 8);
     }
-    int value = row[index];
-    if (layout_.bits < 8) {
+    int value = 0;
+    if (layout_.bits == 8) {
+      value = row[index];
+    } else {  // packed: a row has fewer bytes than samples
       const unsigned per_byte = 8U / layout_.bits, largest = (1U << layout_.bits) - 1;
       const unsigned bits = row[index / per_byte] >> (8 - layout_.bits * (index % per_byte + 1)) & largest;
       value = static_cast<int>(layout_.palette() ? bits : bits * 255 / largest);
@@ -144,7 +148,7 @@ void read_strips(const TiffFile& file, const Layout& layout, Image& image) {
   const std::size_t in_row = layout.separate ? 1 : layout.samples;
   if (row_bytes < (static_cast<std::uint64_t>(image.width) * in_row * layout.bits + 7) / 8) file.fail();
   std::vector<std::uint8_t> row(row_bytes);
-  Pixels pixels(layout, image);
+  PixelWriter pixels(layout, image);
   for (std::size_t plane = 0; plane < (layout.separate ? layout.channels : 1); ++plane) {
     for (int y = 0; y < image.height; ++y) {
       if (::TIFFReadScanline(file.get(), row.data(), static_cast<std::uint32_t>(y), static_cast<std::uint16_t>(plane)) != 1) file.fail();
@@ -153,27 +157,37 @@ void read_strips(const TiffFile& file, const Layout& layout, Image& image) {
   }
 }
 
-void read_tiles(const TiffFile& file, const Layout& layout, Image& image) {
-  constexpr std::uint64_t kTileBytesMax = std::uint64_t{16} << 20;
+// libtiff clears what a damaged tile leaves unset. So the first rows of a large one are read alone, and then ever more: memory is taken as
+// rows come. It costs a third more, and large tiles are rare.
+void read_large_tile(const TiffFile& file, std::uint32_t index, std::uint64_t row_bytes, Pixels& tile) {
+  constexpr std::uint64_t kFirstBytes = std::uint64_t{8} << 20, kFactor = 4;
+  for (std::uint64_t size = kFirstBytes / row_bytes * row_bytes; size > 0 && size < tile.size(); size *= kFactor) {
+    if (::TIFFReadEncodedTile(file.get(), index, tile.data(), static_cast<tmsize_t>(size)) < 0) file.fail();
+  }
+}
+
+// bytes_max: of a tile.
+void read_tiles(const TiffFile& file, const Layout& layout, std::uint16_t compression, std::uint64_t bytes_max, std::size_t file_bytes,
+                Image& image) {
   const auto tile_width = file.number32(TIFFTAG_TILEWIDTH, 0), tile_height = file.number32(TIFFTAG_TILELENGTH, 0);
   const std::uint64_t tile_bytes = ::TIFFTileSize64(file.get()), row_bytes = ::TIFFTileRowSize64(file.get());
   const std::size_t in_row = layout.separate ? 1 : layout.samples;
   if (tile_width < 1 || tile_height < 1 || row_bytes < (std::uint64_t{tile_width} * in_row * layout.bits + 7) / 8 ||
       row_bytes * tile_height != tile_bytes)
     file.fail();
-  // A tile may be the whole picture.
-  const std::uint64_t picture_bytes =
-      (static_cast<std::uint64_t>(image.width) + 256) * (static_cast<std::uint64_t>(image.height) + 256) * layout.samples * layout.bits / 8;
-  if (tile_bytes > std::max(kTileBytesMax, picture_bytes))
+  if (tile_bytes > bytes_max)
     throw ImageError(ImageError::Reason::kTooLarge, "the TIFF file's tiles are of " + std::to_string(tile_width) + " x " +
                                                         std::to_string(tile_height) + " pixels: save it in smaller ones");
-  std::vector<std::uint8_t> tile(tile_bytes);
-  Pixels pixels(layout, image);
+  Pixels tile(tile_bytes);
+  PixelWriter pixels(layout, image);
   const auto width = static_cast<std::uint32_t>(image.width), height = static_cast<std::uint32_t>(image.height);
   for (std::size_t plane = 0; plane < (layout.separate ? layout.channels : 1); ++plane) {
     for (std::uint32_t y = 0; y < height; y += tile_height) {
       for (std::uint32_t x = 0; x < width; x += tile_width) {
-        if (::TIFFReadTile(file.get(), tile.data(), x, y, 0, static_cast<std::uint16_t>(plane)) < 0) file.fail();
+        const std::uint32_t index = ::TIFFComputeTile(file.get(), x, y, 0, static_cast<std::uint16_t>(plane));
+        check_tile(file, compression, index, tile_bytes, file_bytes);
+        read_large_tile(file, index, row_bytes, tile);
+        if (::TIFFReadEncodedTile(file.get(), index, tile.data(), static_cast<tmsize_t>(tile_bytes)) < 0) file.fail();
         for (std::uint32_t row = 0; row < std::min(tile_height, height - y); ++row)
           pixels.put(tile.data() + row * row_bytes, static_cast<int>(x), static_cast<int>(y + row),
                      static_cast<int>(std::min(tile_width, width - x)), plane);
@@ -188,11 +202,12 @@ void read_ycbcr(const TiffFile& file, Image& image) {
   TIFFRGBAImage reader;
   if (::TIFFRGBAImageBegin(&reader, file.get(), /*stop=*/1, message) != 1)
     throw ImageError(ImageError::Reason::kUnsupported, std::string("this kind of TIFF file is not read: ") + message);
+  const std::unique_ptr<TIFFRGBAImage, void (*)(TIFFRGBAImage*)> owner(&reader, ::TIFFRGBAImageEnd);
   reader.req_orientation = reader.orientation;  // rows as they are stored: they are turned later
-  std::vector<std::uint32_t> raster(static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height));
-  const bool read = ::TIFFRGBAImageGet(&reader, raster.data(), reader.width, reader.height) == 1;
-  ::TIFFRGBAImageEnd(&reader);
-  if (!read) file.fail();
+  // Unset: memory is taken as rows come.
+  std::vector<std::uint32_t, UninitializedAllocator<std::uint32_t>> raster(static_cast<std::size_t>(image.width) *
+                                                                           static_cast<std::size_t>(image.height));
+  if (::TIFFRGBAImageGet(&reader, raster.data(), reader.width, reader.height) != 1) file.fail();
   image.pixels.resize(raster.size() * 3);
   for (std::size_t i = 0; i < raster.size(); ++i) {
     image.pixels[3 * i] = static_cast<std::uint8_t>(TIFFGetR(raster[i]));
@@ -219,16 +234,29 @@ Image decode_tiff(std::span<const std::uint8_t> bytes, const ImageLimits& limits
               .indexed = layout.palette() || layout.bits == 1,
               .format = ImageFormat::kTiff,
               .pixels = {}};
+  const std::uint64_t row_bits = std::uint64_t{width} * layout.bits *
+                                 (ycbcr && !converted_by_jpeg ? 1
+                                  : layout.separate           ? 1
+                                                              : layout.samples);  // chroma may be less
+  const TiffPicture picture{.height = height,
+                            .compression = compression,
+                            .row_bits = row_bits,
+                            .planes = layout.separate && !ycbcr ? layout.samples : std::size_t{1}};
+  check_segments(file, picture, bytes);
   image.pixels.reserve(std::size_t{width} * height * static_cast<std::size_t>(image.channels));
   if (ycbcr && !converted_by_jpeg) {
     read_ycbcr(file, image);
   } else if (::TIFFIsTiled(file.get()) != 0) {
-    read_tiles(file, layout, image);
+    // A tile may be the whole picture, but not take more memory than the largest permitted one.
+    constexpr std::uint64_t kTileBytesLeast = std::uint64_t{16} << 20;
+    const std::uint64_t whole = (std::uint64_t{width} + 256) * (std::uint64_t{height} + 256) * layout.samples * layout.bits / 8;
+    const std::uint64_t tile_bytes_max = std::max(kTileBytesLeast, std::min(whole, 3 * limits.pixels_max));
+    read_tiles(file, layout, compression, tile_bytes_max, bytes.size(), image);
   } else {
     read_strips(file, layout, image);
   }
-  if (layout.photometric == PHOTOMETRIC_SEPARATED) cmyk_to_rgb(image);
-  if (layout.premultiplied) unpremultiply(image);
+  if (layout.photometric == PHOTOMETRIC_SEPARATED) cmyk_to_rgb(image, InkSamples::kInk);
+  if (layout.premultiplied) unpremultiply_file(image);
   return apply_orientation(std::move(image), file.number16(TIFFTAG_ORIENTATION, 1));
 }
 

@@ -81,10 +81,11 @@ void decode_frame(const Frame& frame, Image& image) {
       image.pixels.assign(size, 0);
     }
   };
-  // So few bytes for so many pixels may not be all that the picture needs: then libwebp takes memory, as it decodes.
+  // So few bytes for so many pixels may not be all that the picture needs: then libwebp takes memory, as it decodes. And the canvas of a
+  // frame that is not all of it is made when there is something to put on it.
   constexpr std::size_t kPixelsPerByteExpected = 256;
-  const bool doubtful =
-      static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) / kPixelsPerByteExpected > frame.picture.size();
+  const bool doubtful = !whole || static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) / kPixelsPerByteExpected >
+                                      frame.picture.size();
   WebPDecoderConfig config;
   if (::WebPInitDecoderConfig(&config) == 0) throw std::runtime_error("libwebp is of another version than its headers");
   config.output.colorspace = channels == 4 ? MODE_RGBA : MODE_RGB;

@@ -124,6 +124,20 @@ TEST_CASE("run-length coded BMP pictures are read: runs, literals, moves, early 
   // Runs over the row's end are cut, moves over the picture's end end it.
   check(decode_image(bmp(eight, {200, 7, 0, 2, 255, 255})), {{0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0}, {7, 7, 7, 7, 7, 7}});
   CHECK(reason_of(bmp(eight, {4, 7, 0, 0, 0, 30, 1, 2})) == ImageError::Reason::kCorrupt);
+  // What comes behind a row's end is cut too, byte for byte and in a run.
+  check(decode_image(bmp(eight, {5, 7, 0, 3, 1, 2, 3, 0, 9, 4, 0, 0, 6, 5, 0, 1})),
+        {{0, 0, 0, 0, 0, 0}, {5, 5, 5, 5, 5, 5}, {7, 7, 7, 7, 7, 1}});
+}
+
+TEST_CASE("a run-length coded BMP picture that goes on for megabytes behind its row's end is refused") {
+  const BmpOptions one{.width = 1, .height = 1, .bits = 8, .compression = 1, .colors = 16, .between = palette(16)};
+  const auto runs_before_end = [&](std::size_t bytes) {
+    Bytes data(bytes, 1);
+    data.insert(data.end(), {0, 1});
+    return bmp(one, data);
+  };
+  CHECK(index_at(decode_image(runs_before_end(1'000'000)), 0, 0) == 1);
+  CHECK(reason_of(runs_before_end(2'000'000)) == ImageError::Reason::kCorrupt);
 }
 
 TEST_CASE("BMP pictures over the limits are refused from their header") {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "encoder/image_decoder.h"
+#include "tests/encoder/heif_bombs.h"
 #include "tests/encoder/heif_files.h"
 #include "tests/encoder/pictures.h"
 
@@ -91,6 +92,62 @@ TEST_CASE("a HEIF file's brands tell what it is, and a video is refused by name"
   CHECK(decode_image(file).format == ImageFormat::kAvif);
   std::memset(file.data() + 8, 'x', 24);
   CHECK(reason_of(file) == ImageError::Reason::kUnsupported);
+}
+
+TEST_CASE("HEIC and AVIF grids and identities are read as long as they decode no more than they show") {
+  using namespace bombs;
+  const Bytes heic = read_seed("heic");
+  const HeifItem picture = {.type = "hvc1", .data = coded_picture(heic), .width = 64, .height = 64, .configuration = box_of(heic, "hvcC")};
+  const Image one = decode_image(heif_of_items("heic", {picture}));
+  const Image four = decode_image(heif_of_items("heic", {heif_grid(2, 2, 120, 100), picture}));
+  REQUIRE(one.width == 64);
+  REQUIRE(four.width == 120);
+  REQUIRE(four.height == 100);
+  for (std::size_t y = 0; y < 100; ++y) {
+    for (std::size_t x = 0; x < 120; ++x) REQUIRE(four.pixels[(y * 120 + x) * 3] == one.pixels[(y % 64 * 64 + x % 64) * 3]);
+  }
+  const HeifItem identity = {.type = "iden", .width = 64, .height = 64, .made_of = {2}};
+  CHECK((decode_image(heif_of_items("heic", {identity, picture})).pixels == Bytes(one.pixels.begin(), one.pixels.end())));
+  CHECK(decode_image(heif_of_items("heic", {heif_grid(15, 15, 960, 960), picture})).width == 960);
+  // 900 pieces of 64 x 64, all or next to none of which is to be seen.
+  CHECK(reason_of(heif_of_items("heic", {heif_grid(30, 30, 1'920, 1'920), picture})) == ImageError::Reason::kTooLarge);
+  CHECK(reason_of(heif_of_items("heic", {heif_grid(30, 30, 64, 64), picture})) == ImageError::Reason::kTooLarge);
+  HeifItem grid = heif_grid(16, 16, 64, 64);
+  for (auto& cell : grid.made_of) cell = 3;
+  CHECK(reason_of(heif_of_items("heic", {heif_grid(2, 2, 128, 128), grid, picture})) == ImageError::Reason::kTooLarge);
+}
+
+TEST_CASE("what is behind a HEIC or AVIF picture's alpha counts too, and what is behind a gain map does not") {
+  using namespace bombs;
+  const Bytes heic = read_seed("heic");
+  const HeifItem picture = {.type = "hvc1", .data = coded_picture(heic), .width = 64, .height = 64, .configuration = box_of(heic, "hvcC")};
+  HeifItem alpha = heif_grid(30, 30, 64, 64);
+  for (auto& cell : alpha.made_of) cell = 3;
+  alpha.alpha_of = 1;
+  auto file = heif_of_items("heic", {picture, alpha, picture});
+  CHECK(reason_of(file) == ImageError::Reason::kTooLarge);
+  const std::string kind = "systems:auxiliary:alpha";
+  const auto at = std::search(file.begin(), file.end(), kind.begin(), kind.end());
+  REQUIRE(at != file.end());
+  *(at + static_cast<std::ptrdiff_t>(kind.size()) - 1) = 'A';
+  CHECK(decode_image(file).channels == 3);
+}
+
+TEST_CASE("HEIC and AVIF items that are made of themselves, of overlays or of many frames are refused") {
+  using namespace bombs;
+  const Bytes heic = read_seed("heic"), avif = read_seed("avif");
+  const HeifItem identity = {.type = "iden", .width = 64, .height = 64, .made_of = {1}};
+  CHECK(reason_of(heif_of_items("heic", {identity})) == ImageError::Reason::kCorrupt);
+  HeifItem overlay = {.type = "iovl", .data = {0, 0}, .width = 64, .height = 64, .made_of = {2}};
+  append(overlay.data, numbers({0, 0, 0, 0, 64, 64, 0, 0}, 2));
+  const HeifItem picture = {.type = "hvc1", .data = coded_picture(heic), .width = 64, .height = 64, .configuration = box_of(heic, "hvcC")};
+  CHECK(reason_of(heif_of_items("heic", {overlay, picture})) == ImageError::Reason::kUnsupported);
+  HeifItem frames = {.type = "av01", .data = {}, .width = 48, .height = 32, .configuration = box_of(avif, "av1C")};
+  const Bytes frame(avif.end() - 0x61, avif.end());
+  append(frames.data, frame);
+  CHECK(decode_image(heif_of_items("avif", {frames})).width == 48);
+  for (int i = 0; i < 8; ++i) append(frames.data, frame);
+  CHECK(reason_of(heif_of_items("avif", {frames})) == ImageError::Reason::kCorrupt);
 }
 
 TEST_CASE("a HEIC or AVIF file that is cut or damaged is refused or read, and never more") {

@@ -177,6 +177,25 @@ TEST_CASE("damaged EXIF is ignored") {
   CHECK(decode_image(with_exif(jpeg(64, 48), far)).width == 64);
 }
 
+TEST_CASE("an orientation is taken from the integer types that Pillow takes it from, and of two the last") {
+  const auto orientation_of_type = [](std::uint8_t type) {
+    auto tiff = exif_structure(6);
+    tiff[12] = type;
+    return decode_image(with_exif(jpeg(64, 48), tiff)).width == 48 ? 6 : 1;
+  };
+  for (const int type : {3, 4, 6, 8, 9, 13}) CHECK(orientation_of_type(static_cast<std::uint8_t>(type)) == 6);
+  for (const int type : {1, 2, 5, 7, 11}) CHECK(orientation_of_type(static_cast<std::uint8_t>(type)) == 1);  // BYTE is a string to Pillow
+  auto wide = exif_structure(6, true);  // big-endian, where a LONG's value lies elsewhere than a SHORT's
+  wide[13] = 4;
+  std::swap(wide[19], wide[21]);
+  CHECK(decode_image(with_exif(jpeg(64, 48), wide)).width == 48);
+  auto two = exif_structure(6);
+  two[8] = 2;
+  const Bytes second = {0x12, 1, 3, 0, 1, 0, 0, 0, 3, 0, 0, 0};
+  two.insert(two.begin() + 22, second.begin(), second.end());
+  check_upright(decode_image(with_exif(jpeg(64, 48), two)), 3);
+}
+
 TEST_CASE("what is no picture is refused and named if it is recognised") {
   const auto refused = [](const std::string& bytes, const std::string& message) {
     CHECK_THROWS_MATCHES(decode_image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}), ImageError,
@@ -247,7 +266,8 @@ TEST_CASE("flipped bits give a picture or an error and never more") {
 }
 
 TEST_CASE("a thumbnail is a JPEG of at most the asked size with alpha laid on white") {
-  Image image{.width = 600, .height = 300, .channels = 4, .indexed = false, .format = {}, .pixels = clipdex::encoder::Pixels(600 * 300 * 4, 0)};
+  Image image{
+      .width = 600, .height = 300, .channels = 4, .indexed = false, .format = {}, .pixels = clipdex::encoder::Pixels(600 * 300 * 4, 0)};
   const auto file = clipdex::encoder::make_thumbnail(image, {.side_max = 100});
   const Image small = decode_image({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
   CHECK(small.width == 100);
@@ -263,6 +283,17 @@ TEST_CASE("stray bytes between a JPEG's segments, as cameras leave them, do no h
   for (const std::uint8_t marker : {0xC0, 0xDA, 0xD9}) {  // frame, scan, end of image
     INFO("before the marker " << int{marker});
     CHECK(white_corner(decode_image(with_stray_bytes(file, marker))) == 0);
+  }
+}
+
+TEST_CASE("a JPEG's orientation is found behind stray bytes and markers that nothing belongs to") {
+  const auto file = with_exif(jpeg(64, 48), exif_structure(6));
+  const auto other = Bytes{0xFF, 0xFE, 0, 4, 'h', 'i'};  // a comment, because a JPEG begins with a segment
+  for (const Bytes& stray : {Bytes{}, Bytes{1, 2, 3}, Bytes{0xFF, 0}, Bytes{0xFF, 0xFF}, Bytes{0xFF, 0xD3}, Bytes{7, 0xFF, 1}}) {
+    Bytes found(file.begin(), file.begin() + 2);
+    for (const auto& part : {other, stray, Bytes(file.begin() + 2, file.end())}) found.insert(found.end(), part.begin(), part.end());
+    INFO("stray bytes: " << stray.size());
+    check_upright(decode_image(found), 6);
   }
 }
 

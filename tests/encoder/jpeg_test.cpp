@@ -12,6 +12,7 @@
 #include "encoder/image_decoder.h"
 #include "encoder/preprocessing.h"
 #include "encoder/thumbnail.h"
+#include "tests/encoder/jpeg_bombs.h"
 #include "tests/encoder/jpeg_files.h"
 
 namespace {
@@ -113,6 +114,22 @@ TEST_CASE("a JPEG of far more scans than a picture needs is refused, by their nu
   check_too_large(write_jpeg(large, 1024, 1024, {.scans = many_scans(100), .gray = true}), "100 scans");
 }
 
+TEST_CASE("a large progressive JPEG of few bytes is decoded in the usual passes, and refused in many") {
+  const Bytes white(std::size_t{4000} * 3000 * 3, 255);
+  CHECK(decode_image(write_jpeg(white, 4000, 3000, {.progressive = true})).width == 4000);
+  CHECK(decode_image(write_jpeg(white, 4000, 3000, {.horizontal = 1, .vertical = 1, .progressive = true})).width == 4000);
+  // 90,000 blocks: 8 passes over them are less than a million visits, 15 are more.
+  CHECK(decode_image(clipdex::tests::bombs::jpeg_of_runs(2'400, 6)).width == 2'400);
+  check_too_large(clipdex::tests::bombs::jpeg_of_runs(2'400, 13), "15 scans");
+}
+
+TEST_CASE("a large progressive JPEG of next to no bytes, as arithmetic coding makes it, is refused") {
+  const Bytes gray(std::size_t{6400} * 6400, 128);
+  const auto file = write_jpeg(gray, 6400, 6400, {.progressive = true, .arithmetic = true, .gray = true});
+  REQUIRE(file.size() < 10'000);
+  check_too_large(file, "progressive");
+}
+
 TEST_CASE("a progressive JPEG whose coefficients would take more memory than the largest picture is refused") {
   const Bytes gray(std::size_t{4096} * 2304, 50);
   const ImageLimits limits{.pixels_max = std::uint64_t{4096} * 2304 / 2 * 3};
@@ -154,6 +171,20 @@ TEST_CASE("what a model gets of a reduced picture is what it gets of the whole, 
     for (std::size_t i = 0; i < expected.pixels.size(); ++i)
       difference = std::max(difference, std::abs(expected.pixels[i] - found.pixels[i]));
     CHECK(difference <= 2);
+  }
+}
+
+TEST_CASE("nothing is reduced for the nearest neighbour, which takes single samples of the whole picture") {
+  Preprocessing preprocessing{.width = 64, .height = 64, .resize_to = 64};
+  const auto file = write_jpeg(scene(1003, 757), 1003, 757, {.quality = 95});
+  CHECK(decode_image(file, {}, clipdex::encoder::reduced_decoding(preprocessing)).width < 1003);
+  for (const auto mode :
+       {clipdex::encoder::ResizeMode::kShortest, clipdex::encoder::ResizeMode::kLongest, clipdex::encoder::ResizeMode::kSquash}) {
+    preprocessing.resize_mode = mode;
+    preprocessing.interpolation = clipdex::encoder::Interpolation::kNearest;
+    const Image image = decode_image(file, {}, clipdex::encoder::reduced_decoding(preprocessing));
+    CHECK(image.width == 1003);
+    CHECK(resize_and_crop(image, preprocessing).pixels == resize_and_crop(decode_image(file), preprocessing).pixels);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "encoder/image_decoder.h"
 #include "tests/encoder/pictures.h"
+#include "tests/encoder/tiff_bombs.h"
 #include "tests/encoder/tiff_files.h"
 
 namespace clipdex::tests {
@@ -124,6 +125,72 @@ TEST_CASE("TIFF pictures in JPEG compression are read") {
   CHECK(image.channels == 3);
   CHECK(white_corner(image) == 0);
   CHECK(image.pixels[(40 * 64 + 60) * 3] < 40);
+}
+
+TEST_CASE("a TIFF picture in one large tile is read, sample for sample") {
+  constexpr std::uint32_t kSide = 1'760;  // RGB of 9.3 MB, over what is read at once
+  const auto samples = varied_samples(std::size_t{kSide} * kSide * 3);
+  for (const std::uint16_t compression : {COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_PACKBITS}) {
+    for (const int predictor : {PREDICTOR_NONE, PREDICTOR_HORIZONTAL}) {
+      const bool predicted = predictor != PREDICTOR_NONE;
+      if (predicted && compression != COMPRESSION_LZW && compression != COMPRESSION_ADOBE_DEFLATE) continue;
+      INFO("compression " << compression << ", predicted " << predicted);
+      TiffWriter writer("w");
+      set_tiff_header(writer.get(), {.width = kSide, .height = kSide, .compression = compression, .tiled = true});
+      ::TIFFSetField(writer.get(), TIFFTAG_TILEWIDTH, kSide);
+      ::TIFFSetField(writer.get(), TIFFTAG_TILELENGTH, kSide);
+      if (predicted) ::TIFFSetField(writer.get(), TIFFTAG_PREDICTOR, predictor);
+      Bytes tile = samples;  // which libtiff changes
+      REQUIRE(::TIFFWriteTile(writer.get(), tile.data(), 0, 0, 0, 0) > 0);
+      CHECK((decode_image(writer.finish()).pixels == samples));
+    }
+  }
+}
+
+TEST_CASE("a TIFF file in PackBits, Deflate or LZW of one colour, packed as far as it goes, is read") {
+  const Bytes black(std::size_t{2'000} * 2'000, 0);
+  for (const std::uint16_t compression : {COMPRESSION_PACKBITS, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_LZW, COMPRESSION_CCITTFAX4}) {
+    for (const bool tiled : {false, true}) {
+      TiffWriter writer("w");
+      const auto bits = static_cast<std::uint16_t>(compression == COMPRESSION_CCITTFAX4 ? 1 : 8);
+      set_tiff_header(
+          writer.get(),
+          {.width = 2'000, .height = 2'000, .bits = bits, .samples = 1, .photometric = PHOTOMETRIC_MINISBLACK, .compression = compression});
+      auto data = black;
+      if (tiled) {
+        ::TIFFUnsetField(writer.get(), TIFFTAG_ROWSPERSTRIP);
+        ::TIFFSetField(writer.get(), TIFFTAG_TILEWIDTH, 2'000);
+        ::TIFFSetField(writer.get(), TIFFTAG_TILELENGTH, 2'000);
+        REQUIRE(::TIFFWriteTile(writer.get(), data.data(), 0, 0, 0, 0) > 0);
+      } else {
+        ::TIFFSetField(writer.get(), TIFFTAG_ROWSPERSTRIP, 2'000);
+        for (std::uint32_t y = 0; y < 2'000; ++y) REQUIRE(::TIFFWriteScanline(writer.get(), data.data(), y, 0) == 1);
+      }
+      INFO("compression " << compression << ", tiled " << tiled);
+      CHECK((decode_image(writer.finish()).pixels == black));
+    }
+  }
+}
+
+TEST_CASE("TIFF files whose strips or tiles promise more than they store, or cost more than they show, are refused") {
+  using namespace bombs;
+  constexpr std::uint16_t kDeflate = 8, kJpeg = 7;
+  CHECK(reason_of(tiff_of_one_tile()) == ImageError::Reason::kCorrupt);
+  CHECK(reason_of(tiff_of_ycbcr()) == ImageError::Reason::kCorrupt);
+  // 100 pieces that are the same tile may be, but not ones of a megabyte each.
+  const Bytes tile = deflated_zeros(256);
+  CHECK(decode_image(tiff_of_shared_data(160, kDeflate, true, 16, 100, tile)).width == 160);
+  Bytes padded = tile;
+  padded.resize(1'000'000);
+  CHECK(reason_of(tiff_of_shared_data(160, kDeflate, true, 16, 100, padded)) == ImageError::Reason::kTooLarge);
+  CHECK(decode_image(tiff_of_shared_data(160, kJpeg, true, 16, 100, jpeg_of_pixels(16, false))).width == 160);
+  for (const Bytes& jpeg : {jpeg_of_pixels(16, true), jpeg_of_scans(16, 2)}) {
+    CHECK_THROWS_MATCHES(decode_image(tiff_of_shared_data(160, kJpeg, true, 16, 100, jpeg)), ImageError,
+                         Catch::Matchers::MessageMatches(Catch::Matchers::ContainsSubstring("progressive")));
+  }
+  // Tiles that reach beyond the picture are usual, but not 70 MB of them for one row.
+  CHECK(decode_image(tiff_of_shared_data(100, kDeflate, true, 1'024, 1, deflated_zeros(1'024 * 1'024))).width == 100);
+  CHECK(reason_of(tiff_of_shared_data(100, kDeflate, true, 8'192, 1, deflated_zeros(8'192 * 8'192))) == ImageError::Reason::kTooLarge);
 }
 
 TEST_CASE("a TIFF picture is turned upright by its orientation tag") {

@@ -9,7 +9,8 @@
 
 namespace clipdex::fuzz {
 
-// Small, so that what costs time or memory beyond the picture's size stands out.
+// Small, so that fuzzing gets through many files. What a file can cost that claims a large picture never shows here: that is what
+// tests/encoder/image_bombs.h and the benchmark of its files are for.
 inline constexpr encoder::ImageLimits kFuzzedLimits = {.bytes_max = std::size_t{1} << 20, .pixels_max = 100'000, .side_max = 2'000};
 
 // decode: a function from bytes and limits to an image.
