@@ -31,7 +31,7 @@ std::int32_t special(const Vocabulary& vocabulary, std::string_view token) {
 std::size_t ids_of(const Vocabulary& vocabulary) {
   std::int32_t highest = -1;
   for (const auto& [token, id] : vocabulary) highest = std::max(highest, id);
-  return static_cast<std::size_t>(highest + 1);
+  return static_cast<std::size_t>(std::int64_t{highest} + 1);
 }
 
 std::string normalize(std::string_view text, const std::vector<NormalizerStep>& steps) {

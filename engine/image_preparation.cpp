@@ -111,7 +111,8 @@ std::vector<PreparedImage> ImagePreparation::prepare(std::span<const std::string
         std::make_unique<Batch>(files.subspan(begin, n), std::span(prepared).subspan(begin, n), pixels_per_image(*encoder_), batches_);
     decode_batch(*batch, thumbnails);
     if (encoding.valid()) encoding.get();
-    // The batch and its place end with the encoding, not with the future: whoever waits for a place may hold a future that is not asked yet.
+    // The batch and its place end with the encoding, not with the future: whoever waits for a place may hold a future that is not asked
+    // yet.
     encoding = std::async(std::launch::async, [this, batch = std::move(batch)]() mutable {
       const auto mine = std::move(batch);
       encode_batch(*mine);
