@@ -61,14 +61,12 @@ struct ClipEncoder::Impl {
     check_tensors(opened.checkpoint, directory.config);
     tokenizer = open_tokenizer(directory);
     info = describe_model(opened);
-    // The layers' kernels have copies of their own: what was read for the fingerprint and for them leaves memory as they are made.
-    const auto release = [&] { opened.checkpoint.release_pages(); };
-    release();
     thread.run([&] {
       model = std::make_shared<ClipModel>(directory.config);
       load_weights(*model, opened.checkpoint);
       const c10::InferenceMode inference;
-      model->prepare(release);
+      // The layers' kernels have copies of their own: what was read for them leaves memory as they are made.
+      model->prepare([&] { opened.checkpoint.release_pages(); });
     });
   }
 
