@@ -12,12 +12,13 @@
 #include "encoder/clip_tensors.h"
 #include "encoder/encoder_thread.h"
 #include "encoder/model_directory.h"
+#include "encoder/step_size.h"
 #include "encoder/weights.h"
 
 namespace clipdex::encoder {
 namespace {
 
-// Measured (docs/benchmarks.md): more at once is no faster, and a query waits for the steps of other work before it.
+// Measured (docs/benchmarks.md): more at once is no faster.
 constexpr std::size_t kImagesPerStep = 16;
 constexpr std::size_t kTextTokensPerStep = 512;
 
@@ -61,7 +62,7 @@ struct ClipEncoder::Impl {
     check_tensors(opened.checkpoint, directory.config);
     tokenizer = open_tokenizer(directory);
     info = describe_model(opened);
-    thread.run([&] {
+    thread.run(Urgency::kQuery, [&] {
       model = std::make_shared<ClipModel>(directory.config);
       load_weights(*model, opened.checkpoint);
       const c10::InferenceMode inference;
@@ -78,8 +79,10 @@ struct ClipEncoder::Impl {
   }
 
   // pixels: float32 [n, 3, height, width]; destination: [n, dimension].
-  void encode_pixel_step(const float* pixels, std::size_t n, bool normalize, float* destination) {
-    thread.run([&] {
+  void encode_pixel_step(const float* pixels, std::size_t n, bool normalize, Urgency urgency, float* destination) {
+    if (urgency == Urgency::kQuery) image_steps.query();
+    thread.run(urgency, [&] {
+      const StepSize::Timer timer(image_steps, n);
       const c10::InferenceMode inference;
       const auto input = at::from_blob(const_cast<float*>(pixels),
                                        {static_cast<std::int64_t>(n), 3, directory.preprocessing.height, directory.preprocessing.width});
@@ -89,10 +92,11 @@ struct ClipEncoder::Impl {
 
   // Rows `order[begin..end)` of `tokens`, all trimmed at their pooled position and padded to the longest of them.
   void encode_token_step(std::span<const std::vector<std::int32_t>> tokens, std::span<const std::size_t> order,
-                         std::span<const std::size_t> pooled, bool normalize, Embeddings& out) {
+                         std::span<const std::size_t> pooled, bool normalize, Urgency urgency, Embeddings& out) {
+    if (urgency == Urgency::kQuery) image_steps.query();
     std::size_t length = 0;
     for (const auto row : order) length = std::max(length, pooled[row] + 1);
-    thread.run([&] {
+    thread.run(urgency, [&] {
       const c10::InferenceMode inference;
       const auto n = static_cast<std::int64_t>(order.size());
       auto ids = at::zeros({n, static_cast<std::int64_t>(length)}, at::kLong);
@@ -114,6 +118,7 @@ struct ClipEncoder::Impl {
   ModelInfo info;
   std::optional<Tokenizer> tokenizer;
   std::shared_ptr<ClipModel> model;
+  StepSize image_steps{kImagesPerStep};
   EncoderThread thread;
 };
 
@@ -129,8 +134,8 @@ const Preprocessing& ClipEncoder::preprocessing() const { return impl_->director
 std::size_t ClipEncoder::dimension() const { return impl_->dimension(); }
 const Tokenizer* ClipEncoder::tokenizer() const { return impl_->tokenizer ? &*impl_->tokenizer : nullptr; }
 
-Embeddings ClipEncoder::encode_texts(std::span<const std::string> texts, bool normalize) const {
-  return encode_tokens(tokenize(texts), normalize);
+Embeddings ClipEncoder::encode_texts(std::span<const std::string> texts, bool normalize, Urgency urgency) const {
+  return encode_tokens(tokenize(texts), normalize, urgency);
 }
 
 std::vector<std::vector<std::int32_t>> ClipEncoder::tokenize(std::span<const std::string> texts) const {
@@ -152,7 +157,7 @@ std::vector<std::vector<std::int32_t>> ClipEncoder::tokenize(std::span<const std
   return tokens;
 }
 
-Embeddings ClipEncoder::encode_tokens(std::span<const std::vector<std::int32_t>> tokens, bool normalize) const {
+Embeddings ClipEncoder::encode_tokens(std::span<const std::vector<std::int32_t>> tokens, bool normalize, Urgency urgency) const {
   check_tokens(tokens, config().text);
   Embeddings out{.count = tokens.size(), .dimension = dimension(), .values = std::vector<float>(tokens.size() * dimension())};
   std::vector<std::size_t> pooled;
@@ -168,7 +173,7 @@ Embeddings ClipEncoder::encode_tokens(std::span<const std::vector<std::int32_t>>
     while (end < order.size() && (end - begin + 1) * (pooled[order[end]] + 1) <= kTextTokensPerStep &&
            pooled[order[end]] + 1 <= shortest + shortest / 4 + 1)
       ++end;
-    impl_->encode_token_step(tokens, std::span(order).subspan(begin, end - begin), pooled, normalize, out);
+    impl_->encode_token_step(tokens, std::span(order).subspan(begin, end - begin), pooled, normalize, urgency, out);
     begin = end;
   }
   return out;
@@ -181,12 +186,12 @@ Embeddings ClipEncoder::encode_images(std::span<const Image> images, bool normal
   for (std::size_t begin = 0; begin < images.size(); begin += kImagesPerStep) {
     const std::size_t n = std::min(kImagesPerStep, images.size() - begin);
     for (std::size_t i = 0; i < n; ++i) preprocess_into(images[begin + i], preprocessing(), pixels.data() + i * stride);
-    impl_->encode_pixel_step(pixels.data(), n, normalize, out.values.data() + begin * out.dimension);
+    impl_->encode_pixel_step(pixels.data(), n, normalize, Urgency::kQuery, out.values.data() + begin * out.dimension);
   }
   return out;
 }
 
-Embeddings ClipEncoder::encode_pixels(std::span<const float> pixels, std::size_t count, bool normalize) const {
+Embeddings ClipEncoder::encode_pixels(std::span<const float> pixels, std::size_t count, bool normalize, Urgency urgency) const {
   const std::size_t stride = impl_->pixels_per_image();
   if (count == 0 ? !pixels.empty() : pixels.size() / count != stride || pixels.size() % count != 0) {
     throw std::invalid_argument("the pixels are " + std::to_string(pixels.size()) + " numbers, and " + std::to_string(count) +
@@ -194,9 +199,10 @@ Embeddings ClipEncoder::encode_pixels(std::span<const float> pixels, std::size_t
                                 std::to_string(preprocessing().width) + " take " + std::to_string(count * stride));
   }
   Embeddings out{.count = count, .dimension = dimension(), .values = std::vector<float>(count * dimension())};
-  for (std::size_t begin = 0; begin < count; begin += kImagesPerStep) {
-    impl_->encode_pixel_step(pixels.data() + begin * stride, std::min(kImagesPerStep, count - begin), normalize,
-                             out.values.data() + begin * out.dimension);
+  for (std::size_t begin = 0; begin < count;) {
+    const std::size_t n = std::min(impl_->image_steps.next(urgency), count - begin);
+    impl_->encode_pixel_step(pixels.data() + begin * stride, n, normalize, urgency, out.values.data() + begin * out.dimension);
+    begin += n;
   }
   return out;
 }

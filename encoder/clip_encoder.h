@@ -15,6 +15,7 @@
 #include "encoder/model_info.h"
 #include "encoder/preprocessing.h"
 #include "encoder/tokenizer.h"
+#include "encoder/urgency.h"
 
 namespace clipdex::encoder {
 
@@ -33,8 +34,9 @@ struct Embeddings {
 // Of one text; the context holds some hundred bytes of it.
 inline constexpr std::size_t kTextBytesMax = std::size_t{64} << 10;
 
-// Any thread may call it. The arithmetic runs on the encoder's own thread, one batch at a time in order of arrival,
-// so that callers never multiply OpenMP's threads.
+// Any thread may call it. The arithmetic runs on the encoder's own thread, one step at a time, so that callers never multiply OpenMP's
+// threads. A query's steps go before those of batches (encoder_thread.h), and while there are queries a batch's steps are short
+// (step_size.h): a query waits for the end of one of them, never for a batch.
 class ClipEncoder {
  public:
   // `model`: a directory or a checkpoint that open_model() reads. Throws std::runtime_error that names file, tensor and remedy.
@@ -56,19 +58,21 @@ class ClipEncoder {
   // `normalize`: unit length (what is stored and searched); otherwise as the projection leaves them.
   // Texts over the context length are cut, keeping the end token. Throws std::invalid_argument without a tokenizer and
   // for a text over kTextBytesMax.
-  Embeddings encode_texts(std::span<const std::string> texts, bool normalize = true) const;
+  Embeddings encode_texts(std::span<const std::string> texts, bool normalize = true, Urgency urgency = Urgency::kQuery) const;
 
   // What encode_texts() hands to encode_tokens(), with the same exceptions.
   std::vector<std::vector<std::int32_t>> tokenize(std::span<const std::string> texts) const;
 
   // Each row: ids with start and end token, 1..context_length of them, each below the vocabulary's size; else std::invalid_argument.
   // The end token is the last one that matters: what follows it is ignored, which is exact for a causal tower.
-  Embeddings encode_tokens(std::span<const std::vector<std::int32_t>> tokens, bool normalize = true) const;
+  Embeddings encode_tokens(std::span<const std::vector<std::int32_t>> tokens, bool normalize = true,
+                           Urgency urgency = Urgency::kQuery) const;
 
   Embeddings encode_images(std::span<const Image> images, bool normalize = true) const;
 
   // `pixels`: float32 [count, 3, height, width] as preprocess() makes them; else std::invalid_argument.
-  Embeddings encode_pixels(std::span<const float> pixels, std::size_t count, bool normalize = true) const;
+  Embeddings encode_pixels(std::span<const float> pixels, std::size_t count, bool normalize = true,
+                           Urgency urgency = Urgency::kQuery) const;
 
  private:
   struct Impl;

@@ -15,12 +15,21 @@ EncoderThread::~EncoderThread() {
   thread_.join();
 }
 
-void EncoderThread::post(std::function<void()> task) {
+void EncoderThread::post(Urgency urgency, std::function<void()> task) {
   {
     const std::lock_guard lock(mutex_);
-    tasks_.push_back(std::move(task));
+    (urgency == Urgency::kQuery ? queries_ : batches_).push_back(std::move(task));
   }
   changed_.notify_one();
+}
+
+std::function<void()> EncoderThread::next() {
+  const bool batch = queries_.empty() || (!batches_.empty() && queries_in_a_row_ >= kQueriesBeforeBatch);
+  queries_in_a_row_ = batch || batches_.empty() ? 0 : queries_in_a_row_ + 1;
+  auto& tasks = batch ? batches_ : queries_;
+  auto task = std::move(tasks.front());
+  tasks.pop_front();
+  return task;
 }
 
 void EncoderThread::work(int threads) {
@@ -30,10 +39,9 @@ void EncoderThread::work(int threads) {
     std::function<void()> task;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
-      if (tasks_.empty()) return;
-      task = std::move(tasks_.front());
-      tasks_.pop_front();
+      changed_.wait(lock, [this] { return stopping_ || !queries_.empty() || !batches_.empty(); });
+      if (queries_.empty() && batches_.empty()) return;
+      task = next();
     }
     const CoreBudget::Team team(cores_, team_threads);
     task();

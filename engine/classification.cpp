@@ -96,7 +96,7 @@ LabelClassifier::LabelClassifier(const ClipEncoder& encoder, LabelSet set)
     const std::size_t end = std::min(begin + kBatch, prompts);
     for (std::size_t i = begin; i < end; ++i)
       texts.push_back(prompt(set_.templates[i % set_.templates.size()], set_.labels[i / set_.templates.size()]));
-    const auto encoded = encoder.encode_texts(texts);
+    const auto encoded = encoder.encode_texts(texts, /*normalize=*/true, Urgency::kBatch);
     for (std::size_t i = begin; i < end; ++i) {
       const auto row = encoded.row(i - begin);
       for (std::size_t j = 0; j < dimension_; ++j) sum[j] += static_cast<double>(row[j]);

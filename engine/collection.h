@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,7 +27,8 @@ std::string_view stored_content_name(StoredContent content);
 std::optional<StoredContent> stored_content_from_name(std::string_view name);
 
 struct CollectionSettings {
-  std::string index_type = "flat";  // the one there is so far
+  // "auto", "flat" (exact), "hnsw" or "ivf_pq" (approximate). auto chooses by the number of images and the memory there is.
+  std::string index_type = "auto";
   StoredContent store = StoredContent::kThumbnail;
 };
 
@@ -42,6 +45,8 @@ struct CollectionStatistics {
   std::uint64_t index_deleted = 0;
   std::uint64_t index_buffered = 0;
   std::size_t index_segments = 0;
+  std::uint64_t index_mapped_bytes = 0;  // of files, in memory as far as there is room
+  std::string index_explanation;         // which kind of index it is, and why, in a sentence
 };
 
 struct ImagePage {
@@ -50,6 +55,32 @@ struct ImagePage {
 };
 
 class ImagePreparation;
+class QueryEncoder;
+
+// How indexes are built. The defaults suit collections of thousands to millions of images.
+struct IndexTuning {
+  std::size_t memory_max = 0;            // what one collection's index may plan with; 0: half of the machine's memory
+  int threads = 0;                       // that build in the background; 0: half of the cores
+  std::size_t seal_rows = 16'384;        // newest images, which are scanned, at most
+  std::size_t approximate_rows_min = 0;  // segments of fewer rows are scanned; 0: index::IndexOptions' default
+};
+
+// What all collections of an engine use.
+struct CollectionResources {
+  std::shared_ptr<const ClipEncoder> encoder;
+  std::shared_ptr<const ImagePreparation> preparation;
+  std::shared_ptr<QueryEncoder> queries;
+  std::shared_ptr<std::mutex> building;  // whoever builds an index holds it
+  IndexTuning tuning;
+};
+
+// An image whose embedding the caller has, of the collection's model.
+struct VectorItem {
+  std::string id;
+  std::vector<float> embedding;  // of any length but zero: normalised here
+  std::string source;
+  std::string metadata = "{}";
+};
 
 // Any thread may call it. Searches never wait for an ingest; writes are serialised where they touch the store.
 class Collection {
@@ -57,9 +88,9 @@ class Collection {
   // Makes the directory with an empty store. Throws std::invalid_argument for settings that cannot be, ConflictError if it exists.
   static void create(const std::filesystem::path& directory, const CollectionSettings& settings, const ClipEncoder& encoder);
 
-  // Opens it and rebuilds the index from the store. Throws ConflictError, with the remedy, if it belongs to another model.
-  Collection(std::string name, const std::filesystem::path& directory, std::shared_ptr<const ClipEncoder> encoder,
-             std::shared_ptr<const ImagePreparation> preparation);
+  // Opens it; the time it takes follows the work since the index's last checkpoint. Throws ConflictError, with the remedy, if it belongs to
+  // another model, CorruptionError if the store has lost operations.
+  Collection(std::string name, const std::filesystem::path& directory, const CollectionResources& resources);
   ~Collection();
   Collection(const Collection&) = delete;
   Collection& operator=(const Collection&) = delete;
@@ -71,8 +102,16 @@ class Collection {
   // The same id twice with the same bytes is `unchanged` the second time, with other bytes or other metadata the second one fails.
   std::vector<IngestResult> ingest(std::span<const IngestItem> items);
 
+  // Images without files, for bulk loads and moves between collections of one model: all of them or, with std::invalid_argument, none. An id
+  // that exists is replaced. They have no thumbnail, and a format of "vector".
+  std::vector<IngestResult> import_vectors(std::span<const VectorItem> items);
+
   // Throws std::invalid_argument (limit, vector), ImageError (query image), UnknownImageError (query id).
   SearchResult search(const SearchRequest& request) const;
+
+  // One outcome a request, in order; one that fails does not fail the others. Cheaper than one by one: texts are encoded together, and
+  // queries with the same options share one pass over the index.
+  std::vector<SearchOutcome> search_many(std::span<const SearchRequest> requests) const;
 
   std::optional<ImageRecord> get(std::string_view id) const;
   std::optional<std::string> content(std::string_view id, ContentSize size) const;
@@ -84,7 +123,17 @@ class Collection {
   // RFC 7396 JSON merge patch of the metadata; never re-encodes. `patch` is a JSON object, else std::invalid_argument.
   std::optional<ImageRecord> patch_metadata(std::string_view id, std::string_view patch);
 
+  // Every image in order of ids, with its embedding, from one consistent view; writes go on meanwhile. Throws CorruptionError.
+  void for_each_image(const std::function<void(const ImageRecord& record, std::span<const float> embedding)>& visit) const;
+
   CollectionStatistics statistics() const;
+
+  // A copy of the collection as it is at one moment, in a new directory of the same file system: files are shared by hard links. Writes and
+  // searches go on. Throws DiskFullError, std::runtime_error; then nothing is left there.
+  void copy_to(const std::filesystem::path& directory) const;
+
+  // Waits until the background has nothing to do: every segment written, merged and in the checkpoint. For bulk loads and benchmarks.
+  void finish_upkeep() const;
 
  private:
   struct Impl;

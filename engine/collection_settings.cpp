@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/errors.h"
+#include "index/index_type.h"
 
 namespace clipdex::engine {
 namespace {
@@ -30,8 +31,10 @@ std::optional<StoredContent> stored_content_from_name(std::string_view name) {
 }
 
 void check_settings(const CollectionSettings& settings) {
-  if (settings.index_type != "flat")
-    throw std::invalid_argument("there is no index type \"" + settings.index_type + "\": \"flat\" is the one there is");
+  if (!index::index_type_of(settings.index_type)) {
+    throw std::invalid_argument("there is no index type \"" + settings.index_type +
+                                "\": \"auto\", \"flat\", \"hnsw\" and \"ivf_pq\" are possible");
+  }
 }
 
 std::string encode_settings(const CollectionSettings& settings) {

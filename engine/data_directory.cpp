@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "engine/durable_files.h"
 #include "engine/errors.h"
 
 namespace clipdex::engine {
@@ -18,15 +19,6 @@ namespace fs = std::filesystem;
 
 [[noreturn]] void fail(const std::string& what, int error) {
   throw std::runtime_error(what + ": " + std::generic_category().message(error));
-}
-
-void sync_directory(const fs::path& directory) {
-  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) fail("cannot open " + directory.string(), errno);
-  const int result = ::fsync(descriptor);
-  const int error = errno;
-  ::close(descriptor);
-  if (result != 0) fail("cannot sync " + directory.string(), error);
 }
 
 // As far as it is allowed: a directory above may be one that this process may not read.

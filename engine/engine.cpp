@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <future>
 #include <map>
 #include <mutex>
@@ -13,6 +14,7 @@
 #include "engine/data_directory.h"
 #include "engine/identifiers.h"
 #include "engine/image_preparation.h"
+#include "engine/query_encoder.h"
 
 namespace clipdex::engine {
 
@@ -32,7 +34,13 @@ struct Engine::Impl {
         data(options.data_directory),
         encoder(std::make_shared<ClipEncoder>(options.model, options.encoder)),
         preparation(std::make_shared<ImagePreparation>(
-            encoder, PreparationOptions{.limits = options.limits, .exact_decode = options.exact_decode})) {
+            encoder, PreparationOptions{.limits = options.limits, .exact_decode = options.exact_decode})),
+        resources({.encoder = encoder,
+                   .preparation = preparation,
+                   .queries = std::make_shared<QueryEncoder>(encoder, options.query_cache_bytes),
+                   .building = std::make_shared<std::mutex>(),
+                   .tuning = options.index}) {
+    if (resources.tuning.threads <= 0) resources.tuning.threads = std::max(1, encoder->cores().cores() / 2);
     for (const auto& name : data.collection_names()) {
       try {
         open(name);
@@ -47,7 +55,7 @@ struct Engine::Impl {
     try {
       auto closed = std::make_shared<std::promise<void>>();
       OpenCollection opened{.closed = closed->get_future().share()};
-      opened.collection = {new Collection(name, data.collection(name), encoder, preparation), [closed](Collection* collection) {
+      opened.collection = {new Collection(name, data.collection(name), resources), [closed](Collection* collection) {
                              delete collection;
                              closed->set_value();
                            }};
@@ -96,6 +104,7 @@ struct Engine::Impl {
   DataDirectory data;
   std::shared_ptr<const ClipEncoder> encoder;
   std::shared_ptr<const ImagePreparation> preparation;
+  CollectionResources resources;
   ClassifierCache classifiers{std::size_t{64} << 20};
   mutable std::mutex mutex;  // of the next two; never held while a file is touched
   std::map<std::string, OpenCollection, std::less<>> collections;
@@ -168,6 +177,8 @@ std::pair<std::shared_ptr<Collection>, bool> Engine::create_collection(std::stri
   }
   return {impl_->open(std::string(name)), true};
 }
+
+std::filesystem::path Engine::snapshots_directory() const { return impl_->data.snapshots(); }
 
 bool Engine::drop_collection(std::string_view name) {
   const std::string key(name);

@@ -12,6 +12,7 @@
 #include "engine/collection.h"
 #include "engine/errors.h"
 #include "engine/model.h"
+#include "engine/snapshot.h"
 
 namespace clipdex::engine {
 
@@ -21,6 +22,8 @@ struct EngineOptions {
   ImageLimits limits;
   EncoderOptions encoder;
   bool exact_decode = false;                    // false: large JPEGs are decoded at the reduced size that the model needs
+  std::size_t query_cache_bytes = std::size_t{64} << 20;
+  IndexTuning index;
   std::chrono::milliseconds drop_wait{30'000};  // how long drop_collection() waits for the requests under way
 };
 
@@ -69,6 +72,13 @@ class Engine {
   // False if there is none. An unusable one can be dropped too. Requests under way on it end normally, and this waits for them: throws
   // ConflictError, and nothing is dropped, if somebody holds the collection for longer than EngineOptions::drop_wait.
   bool drop_collection(std::string_view name);
+
+  // All collections, each as it is at one moment, in a new directory on the data directory's file system. Files are shared by hard links: it
+  // takes no room at first, and fractions of a second. Writes and searches go on. Throws ConflictError (it exists; a collection is unusable),
+  // std::invalid_argument (another file system), DiskFullError.
+  SnapshotInfo create_snapshot(const std::filesystem::path& directory);
+  // Where a server's snapshots are kept: within the data directory.
+  std::filesystem::path snapshots_directory() const;
 
  private:
   struct Impl;

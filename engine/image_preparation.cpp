@@ -94,7 +94,8 @@ void ImagePreparation::encode_batch(Batch& batch) const {
     accepted.push_back(&batch.prepared[i]);
   }
   if (accepted.empty()) return;
-  const auto embeddings = encoder_->encode_pixels(std::span(batch.pixels).first(accepted.size() * batch.stride), accepted.size());
+  const auto embeddings = encoder_->encode_pixels(std::span(batch.pixels).first(accepted.size() * batch.stride), accepted.size(),
+                                                  /*normalize=*/true, Urgency::kBatch);
   for (std::size_t i = 0; i < accepted.size(); ++i) {
     const auto row = embeddings.row(i);
     accepted[i]->embedding.assign(row.begin(), row.end());

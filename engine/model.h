@@ -42,6 +42,7 @@ using encoder::TensorType;
 using encoder::TextCleaning;
 using encoder::ThumbnailOptions;
 using encoder::Tokenizer;
+using encoder::Urgency;
 using encoder::VisionKind;
 using encoder::whole_height;
 using encoder::whole_width;

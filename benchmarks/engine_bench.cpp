@@ -1,0 +1,252 @@
+// The whole engine: how fast rows are loaded, how soon a collection is ready again, and how long searches take, in the process and over HTTP,
+// beside the memory's bandwidth in the same run. Usage: engine_bench [--type auto] [ROWS...] (default 10000 100000)
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <numeric>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "benchmarks/clip_like_vectors.h"
+#include "benchmarks/random_checkpoint.h"
+#include "engine/engine.h"
+#include "http/client.h"
+#include "http/server.h"
+
+namespace {
+
+using namespace clipdex;
+using Clock = std::chrono::steady_clock;
+namespace fs = std::filesystem;
+
+constexpr std::size_t kDimension = 512;
+constexpr std::size_t kQueries = 1000;
+constexpr std::size_t kHits = 10;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+struct Latencies {
+  std::vector<double> ms;
+  double seconds = 0;  // of the whole run
+
+  double percentile(double share) {
+    std::sort(ms.begin(), ms.end());
+    return ms.empty() ? 0 : ms[std::min(ms.size() - 1, static_cast<std::size_t>(share * static_cast<double>(ms.size())))];
+  }
+};
+
+// `work(client, i)` for i below `count`, from `clients` threads at once.
+template <typename Work>
+Latencies measure(std::size_t clients, std::size_t count, const Work& work) {
+  std::vector<Latencies> each(clients);
+  std::atomic<std::size_t> next = 0;
+  const auto start = Clock::now();
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t client = 0; client < clients; ++client) {
+      threads.emplace_back([&, client] {
+        for (std::size_t i = next++; i < count; i = next++) {
+          const auto begin = Clock::now();
+          work(client, i);
+          each[client].ms.push_back(seconds_since(begin) * 1e3);
+        }
+      });
+    }
+  }
+  Latencies all{.ms = {}, .seconds = seconds_since(start)};
+  for (auto& one : each) all.ms.insert(all.ms.end(), one.ms.begin(), one.ms.end());
+  return all;
+}
+
+void print(const std::string& what, Latencies latencies) {
+  std::printf("  %-44s p50 %8.3f ms  p95 %8.3f  p99 %8.3f  %8.0f /s\n", what.c_str(), latencies.percentile(0.5), latencies.percentile(0.95),
+              latencies.percentile(0.99), static_cast<double>(latencies.ms.size()) / latencies.seconds);
+}
+
+std::size_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t total = 0, resident = 0, shared = 0;
+  file >> total >> resident >> shared;
+  return (resident - shared) * 4096;
+}
+
+// Bytes a second of a plain sum over a large array by `threads` threads.
+double bandwidth(std::size_t threads) {
+  std::vector<float> memory(std::size_t{128} << 20, 1.0F);
+  double best = 0;
+  std::atomic<float> keep = 0;
+  for (int round = 0; round < 3; ++round) {
+    const auto start = Clock::now();
+    std::vector<std::jthread> workers;
+    for (std::size_t worker = 0; worker < threads; ++worker) {
+      workers.emplace_back([&, worker] {
+        const std::size_t share = memory.size() / threads;
+        const float* from = memory.data() + worker * share;
+        float sums[64] = {};
+        for (std::size_t i = 0; i + 64 <= share; i += 64) {
+          for (std::size_t j = 0; j < 64; ++j) sums[j] += from[i + j];
+        }
+        keep = keep + std::accumulate(std::begin(sums), std::end(sums), 0.0F);
+      });
+    }
+    workers.clear();
+    best = std::max(best, static_cast<double>(memory.size() * sizeof(float)) / seconds_since(start));
+  }
+  return best;
+}
+
+engine::SearchRequest request(std::span<const float> query, bool exact = false) {
+  engine::SearchRequest request{.query = engine::VectorQuery{{query.begin(), query.end()}}};
+  request.limit = kHits;
+  request.exact = exact;
+  return request;
+}
+
+struct Bench {
+  std::string type = "auto";
+  fs::path root;
+  double bytes_per_second = 0;
+
+  engine::EngineOptions options() const { return {.data_directory = root / "data", .model = root / "model"}; }
+
+  void load(engine::Collection& collection, const std::vector<float>& values) const {
+    constexpr std::size_t kBatch = 10'000;
+    const std::size_t rows = values.size() / kDimension;
+    const auto start = Clock::now();
+    for (std::size_t done = 0; done < rows;) {
+      const std::size_t n = std::min(kBatch, rows - done);
+      std::vector<engine::VectorItem> items(n);
+      for (std::size_t i = 0; i < n; ++i) {
+        items[i].id = std::to_string(done + i);
+        const auto vector = std::span(values).subspan((done + i) * kDimension, kDimension);
+        items[i].embedding.assign(vector.begin(), vector.end());
+      }
+      collection.import_vectors(items);
+      done += n;
+    }
+    const double loaded = seconds_since(start);
+    std::printf("  loaded %zu rows in %.1f s: %.0f rows/s\n", rows, loaded, static_cast<double>(rows) / loaded);
+    collection.finish_upkeep();
+    std::printf("  written, merged and built %.1f s later\n", seconds_since(start) - loaded);
+  }
+
+  void describe(engine::Collection& collection) const {
+    const auto statistics = collection.statistics();
+    const double millions = static_cast<double>(statistics.images) / 1e6;
+    std::printf("  %s\n", statistics.index_explanation.c_str());
+    std::printf("  %zu segments; per million rows: index %.0f MB in memory + %.0f MB mapped, store %.0f MB on disk; process %.0f MB private\n",
+                statistics.index_segments, static_cast<double>(statistics.index_memory_bytes) / 1e6 / millions,
+                static_cast<double>(statistics.index_mapped_bytes) / 1e6 / millions, static_cast<double>(statistics.disk_bytes) / 1e6 / millions,
+                static_cast<double>(resident_bytes()) / 1e6);
+  }
+
+  // Which of the exact ten best the usual search finds.
+  void recall(engine::Collection& collection, const std::vector<float>& queries) const {
+    std::size_t found = 0, wanted = 0;
+    for (std::size_t i = 0; i < 200; ++i) {
+      const std::span query(queries.data() + i * kDimension, kDimension);
+      std::set<std::string> exact;
+      for (const auto& hit : collection.search(request(query, true)).hits) exact.insert(hit.record.id);
+      for (const auto& hit : collection.search(request(query)).hits) found += exact.contains(hit.record.id) ? 1 : 0;
+      wanted += exact.size();
+    }
+    std::printf("  recall@10 %.4f\n", static_cast<double>(found) / static_cast<double>(wanted));
+  }
+
+  void in_process(engine::Collection& collection, const std::vector<float>& queries, std::size_t rows) const {
+    const auto query = [&](std::size_t i) { return std::span(queries.data() + i % kQueries * kDimension, kDimension); };
+    for (const std::size_t clients : {1, 8, 32}) {
+      print(std::to_string(clients) + " in the process", measure(clients, 4 * kQueries, [&](std::size_t, std::size_t i) {
+              collection.search(request(query(i)));
+            }));
+    }
+    const std::size_t scans = std::max<std::size_t>(20, 4'000'000 / rows);
+    auto exact = measure(1, scans, [&](std::size_t, std::size_t i) { collection.search(request(query(i), true)); });
+    const double bytes = static_cast<double>(rows * kDimension * sizeof(float));
+    print("exact, 1 in the process", exact);
+    std::printf("  %-44s %.1f GB/s, %.2f of the bandwidth\n", "", bytes / exact.percentile(0.5) / 1e6,
+                bytes / (exact.percentile(0.5) / 1e3) / bytes_per_second);
+    std::vector<engine::SearchRequest> many;
+    for (std::size_t i = 0; i < 256; ++i) many.push_back(request(query(i), true));
+    const auto start = Clock::now();
+    collection.search_many(many);
+    std::printf("  %-44s %.0f /s\n", "exact, 256 in one call", 256 / seconds_since(start));
+  }
+
+  void over_http(engine::Engine& engine, const std::string& name, std::size_t rows) const {
+    http::Server server({.port = 0});
+    std::jthread serving([&] { server.run(engine); });
+    for (const std::size_t clients : {1, 8, 32}) {
+      std::vector<std::unique_ptr<http::Client>> connections;
+      for (std::size_t i = 0; i < clients; ++i) connections.push_back(std::make_unique<http::Client>(server.url()));
+      std::vector<double> scans(4 * kQueries);
+      auto all = measure(clients, 4 * kQueries, [&](std::size_t client, std::size_t i) {
+        const auto result = connections[client]->search(name, {.query = engine::IdQuery{std::to_string(i * 7919 % rows)}});
+        scans[i] = result.search_ms;
+      });
+      print(std::to_string(clients) + " over HTTP, by id", all);
+      Latencies within{.ms = scans, .seconds = all.seconds};
+      if (clients == 1) std::printf("  %-44s %.3f ms p50\n", "of it outside the engine's search", all.percentile(0.5) - within.percentile(0.5));
+    }
+    server.stop();
+  }
+
+  void run(std::size_t rows) const {
+    std::printf("\n%zu rows x %zu, index \"%s\"\n", rows, kDimension, type.c_str());
+    fs::remove_all(root / "data");
+    std::vector<float> queries(kQueries * kDimension);
+    {
+      const benchmarks::ClipLikeVectors vectors(/*clusters=*/std::max<std::size_t>(100, rows / 100));
+      std::vector<float> values(rows * kDimension);
+      vectors.rows(rows, values.data());
+      vectors.queries(kQueries, queries.data());
+      engine::Engine engine(options());
+      const auto collection = engine.create_collection("bench", {.index_type = type, .store = engine::StoredContent::kNone}).first;
+      load(*collection, values);
+    }
+    const auto start = Clock::now();
+    engine::Engine engine(options());
+    const auto collection = engine.collection("bench");
+    std::printf("  ready %.2f s after the start, the model's loading included\n", seconds_since(start));
+    collection->search(request(std::span(queries).first(kDimension), true));  // once through memory
+    describe(*collection);
+    recall(*collection, queries);
+    in_process(*collection, queries, rows);
+    over_http(engine, "bench", rows);
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  spdlog::set_level(spdlog::level::warn);
+  Bench bench;
+  std::vector<std::size_t> sizes;
+  for (int i = 1; i < argc; ++i) {
+    if (std::string(argv[i]) == "--type" && i + 1 < argc) {
+      bench.type = argv[++i];
+    } else {
+      sizes.push_back(std::strtoull(argv[i], nullptr, 10));
+    }
+  }
+  if (sizes.empty()) sizes = {10'000, 100'000};
+  // Beside the build: /tmp may be memory, which is not what a disk is measured with.
+  bench.root = fs::path(CLIPDEX_BINARY_DIR) / "engine_bench_data";
+  fs::remove_all(bench.root);
+  auto model = benchmarks::vit_b_32();
+  model.vision_layers = model.text_layers = 1;
+  benchmarks::write_random_checkpoint(model, bench.root / "model");
+  bench.bytes_per_second = bandwidth(std::thread::hardware_concurrency());
+  std::printf("memory bandwidth: %.1f GB/s by %u threads\n", bench.bytes_per_second / 1e9, std::thread::hardware_concurrency());
+  for (const auto rows : sizes) bench.run(rows);
+  fs::remove_all(bench.root);
+}

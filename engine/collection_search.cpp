@@ -1,0 +1,175 @@
+#include "engine/collection_search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+
+#include "engine/errors.h"
+
+namespace clipdex::engine {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A request on its way.
+struct Query {
+  const SearchRequest* request = nullptr;
+  SearchOutcome* outcome = nullptr;
+  std::vector<float> vector;
+
+  bool failed() const { return outcome->error != nullptr; }
+};
+
+// Whatever `action` throws is the outcome of this query alone.
+template <typename Action>
+void guarded(Query& query, const Action& action) {
+  try {
+    action();
+  } catch (...) {
+    query.outcome->error = std::current_exception();
+  }
+}
+
+void check(const SearchRequest& request) {
+  if (request.limit < 1 || request.limit > kSearchLimitMax)
+    throw std::invalid_argument("limit is " + std::to_string(request.limit) + ", and 1 to 1000 is possible");
+  if (request.offset > kSearchWindowMax - request.limit)
+    throw std::invalid_argument("offset + limit is over 10000: narrow the query instead");
+}
+
+void encode_texts(const CollectionParts& parts, std::span<Query* const> queries) {
+  std::vector<std::string> texts;
+  for (const auto* query : queries) texts.push_back(std::get<TextQuery>(query->request->query).text);
+  const auto embeddings = parts.resources.queries->encode(texts);
+  for (std::size_t i = 0; i < queries.size(); ++i) queries[i]->vector = *embeddings[i];
+}
+
+// One bad text (too long, say) must not fail the others.
+void encode_texts_guarded(const CollectionParts& parts, std::vector<Query>& queries) {
+  std::vector<Query*> texts;
+  for (auto& query : queries) {
+    if (!query.failed() && std::holds_alternative<TextQuery>(query.request->query)) texts.push_back(&query);
+  }
+  if (texts.empty()) return;
+  if (texts.size() > 1) {
+    try {
+      return encode_texts(parts, texts);
+    } catch (const std::invalid_argument&) {  // of one of them: each by itself then
+    }
+  }
+  for (auto* query : texts) guarded(*query, [&] { encode_texts(parts, std::span(&query, 1)); });
+}
+
+std::vector<float> query_vector(const CollectionParts& parts, const SearchRequest& request) {
+  if (const auto* query = std::get_if<ImageQuery>(&request.query)) return parts.resources.preparation->embed(query->bytes);
+  if (const auto* query = std::get_if<IdQuery>(&request.query)) {
+    auto embedding = read_of_image(*parts.store, query->id, [&](std::uint64_t row) { return parts.store->embedding(row); });
+    if (!embedding) throw UnknownImageError("there is no image \"" + query->id + "\" in the collection \"" + parts.name + "\"");
+    return *embedding;
+  }
+  return unit_vector(std::get<VectorQuery>(request.query).values, parts.resources.encoder->dimension());
+}
+
+// The records of one query's hits. False if the store has lost some of their rows since.
+bool read_records(const CollectionParts& parts, const SearchRequest& request, std::vector<index::Hit> hits, std::vector<SearchHit>& found) {
+  hits.erase(hits.begin(), hits.begin() + static_cast<std::ptrdiff_t>(std::min(request.offset, hits.size())));
+  std::vector<std::uint64_t> rows;
+  rows.reserve(hits.size());
+  for (const auto& hit : hits) rows.push_back(hit.row);
+  auto records = parts.store->get_many(rows);
+  found.clear();
+  for (std::size_t i = 0; i < hits.size(); ++i) {
+    if (!records[i]) continue;
+    SearchHit hit{.record = std::move(*records[i]), .score = hits[i].score, .vector = {}};
+    if (request.include_vector) hit.vector = parts.store->embedding(hits[i].row).value_or(std::vector<float>{});
+    found.push_back(std::move(hit));
+  }
+  return found.size() == hits.size();
+}
+
+index::SearchOptions index_options(const SearchRequest& request) {
+  index::SearchOptions options;
+  options.limit = request.limit + request.offset;
+  options.exact = request.exact;
+  if (request.min_score) options.min_score = *request.min_score;
+  return options;
+}
+
+// Searches the index for queries of the same options at once and reads the hits' records. Returns those whose rows the store no longer has.
+std::vector<Query*> search_together(const CollectionParts& parts, std::span<Query* const> queries) {
+  std::vector<float> vectors;
+  for (const auto* query : queries) vectors.insert(vectors.end(), query->vector.begin(), query->vector.end());
+  auto hits = parts.index->snapshot()->search(vectors, queries.size(), index_options(*queries.front()->request));
+  std::vector<Query*> again;
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    guarded(*queries[i], [&] {
+      if (!read_records(parts, *queries[i]->request, std::move(hits[i]), queries[i]->outcome->result.hits)) again.push_back(queries[i]);
+    });
+  }
+  return again;
+}
+
+void search_group(const CollectionParts& parts, CollectionWriter& writer, std::vector<Query*> queries) {
+  // A row that the store no longer has belongs to a write that is about to publish what came in its place: that is short, and waited for.
+  constexpr int kAttempts = 3;
+  try {
+    for (int attempt = 0; attempt < kAttempts && !queries.empty(); ++attempt) {
+      if (attempt > 0) writer.between_writes([] {});
+      queries = search_together(parts, queries);
+    }
+  } catch (...) {
+    for (auto* query : queries) query->outcome->error = std::current_exception();
+  }
+}
+
+}  // namespace
+
+std::vector<float> unit_vector(const std::vector<float>& values, std::size_t dimension) {
+  if (values.size() != dimension) {
+    throw std::invalid_argument("the vector has " + std::to_string(values.size()) + " numbers, and " + std::to_string(dimension) +
+                                " is the collection's dimension");
+  }
+  double sum = 0;
+  for (const float value : values) sum += static_cast<double>(value) * value;
+  const double length = std::sqrt(sum);
+  if (!std::isfinite(length)) throw std::invalid_argument("the vector has numbers that are not finite");
+  if (length == 0) throw std::invalid_argument("the vector is zero: it points nowhere");
+  std::vector<float> unit(values.size());
+  std::transform(values.begin(), values.end(), unit.begin(), [length](float value) { return static_cast<float>(value / length); });
+  return unit;
+}
+
+std::vector<SearchOutcome> search_collection(const CollectionParts& parts, CollectionWriter& writer,
+                                             std::span<const SearchRequest> requests) {
+  const auto start = Clock::now();
+  std::vector<SearchOutcome> outcomes(requests.size());
+  std::vector<Query> queries(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    queries[i] = {.request = &requests[i], .outcome = &outcomes[i], .vector = {}};
+    guarded(queries[i], [&] {
+      check(requests[i]);
+      if (!std::holds_alternative<TextQuery>(requests[i].query)) queries[i].vector = query_vector(parts, requests[i]);
+    });
+  }
+  encode_texts_guarded(parts, queries);
+  const double encode_ms = ms_since(start);
+  const auto searching = Clock::now();
+  std::map<std::tuple<std::size_t, bool, float>, std::vector<Query*>> groups;
+  for (auto& query : queries) {
+    if (query.failed()) continue;
+    const auto options = index_options(*query.request);
+    groups[{options.limit, options.exact, options.min_score}].push_back(&query);
+  }
+  for (auto& [options, group] : groups) search_group(parts, writer, std::move(group));
+  for (auto& outcome : outcomes) {
+    outcome.result.encode_ms = encode_ms;
+    outcome.result.search_ms = ms_since(searching);
+    outcome.result.total_ms = ms_since(start);
+  }
+  return outcomes;
+}
+
+}  // namespace clipdex::engine

@@ -1,0 +1,13 @@
+// Moments at which a test wants the process to die. Private to engine/.
+#pragma once
+
+#include <string_view>
+
+namespace clipdex::engine {
+
+// Between any two steps that each become durable by themselves there is one of these. With CLIPDEX_CRASH_POINT=NAME or NAME:COUNT in its
+// environment the process kills itself (SIGKILL) when it comes there (for the COUNTth time); without, nothing happens. Any thread may call
+// it.
+void crash_point(std::string_view name);
+
+}  // namespace clipdex::engine

@@ -1,0 +1,101 @@
+#include "engine/index_upkeep.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <utility>
+
+#include "engine/errors.h"
+
+namespace clipdex::engine {
+namespace {
+
+// Without new segments, after this many operations a checkpoint spares the next start reading them.
+constexpr std::uint64_t kOperationsPerCheckpoint = 10'000;
+constexpr std::chrono::seconds kPauseAfterFailure{30};
+constexpr int kNiceness = 10;
+
+}  // namespace
+
+IndexUpkeep::IndexUpkeep(std::string name, storage::ImageStore& store, index::VectorIndex& index, CollectionWriter& writer,
+                         std::shared_ptr<std::mutex> building)
+    : name_(std::move(name)),
+      store_(store),
+      index_(index),
+      writer_(writer),
+      building_(std::move(building)),
+      durable_sequence_(store.last_sequence()),
+      noticed_(1),  // what recovery has left to do
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+IndexUpkeep::~IndexUpkeep() {
+  thread_.request_stop();
+  thread_.join();
+}
+
+void IndexUpkeep::notice() {
+  {
+    const std::lock_guard lock(mutex_);
+    ++noticed_;
+  }
+  changed_.notify_all();
+}
+
+void IndexUpkeep::finish() {
+  std::unique_lock lock(mutex_);
+  const auto wanted = ++noticed_;
+  failure_ = nullptr;
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return handled_ >= wanted || failure_; });
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void IndexUpkeep::run(const std::stop_token& stop) {
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNiceness);  // of this thread alone, on Linux
+  while (true) {
+    std::uint64_t noticed = 0;
+    {
+      std::unique_lock lock(mutex_);
+      if (!changed_.wait(lock, stop, [this] { return noticed_ > handled_; })) return;
+      noticed = noticed_;
+    }
+    std::exception_ptr failure;
+    try {
+      while (!stop.stop_requested() && step(stop)) {
+      }
+    } catch (const std::exception& error) {
+      failure = std::current_exception();
+      spdlog::error("the index of \"{}\" could not be written or merged: {}. Searches go on with what is in memory; it is tried again",
+                    name_, error.what());
+    }
+    std::unique_lock lock(mutex_);
+    failure_ = failure;
+    if (!failure) handled_ = noticed;
+    changed_.notify_all();
+    if (failure && changed_.wait_for(lock, stop, kPauseAfterFailure, [&] { return noticed_ > noticed && !failure_; })) continue;
+    if (stop.stop_requested()) return;
+  }
+}
+
+bool IndexUpkeep::step(const std::stop_token& stop) {
+  bool built = false;
+  {
+    const std::lock_guard turn(*building_);
+    built = index_.maintain(stop);
+  }
+  if (built || store_.last_sequence() - durable_sequence_ >= kOperationsPerCheckpoint) checkpoint();
+  return built;
+}
+
+void IndexUpkeep::checkpoint() {
+  const std::lock_guard lock(files_mutex_);
+  const auto made = writer_.between_writes([this] { return index_.checkpoint(); });
+  if (!made) return;
+  store_.put_index_manifest(made->manifest, made->sequence);
+  writer_.between_writes([&] { index_.checkpointed(*made); });
+  durable_sequence_ = made->sequence;
+}
+
+}  // namespace clipdex::engine

@@ -1,0 +1,61 @@
+// What happens to a collection's index in the background: files, merges, checkpoints. Private to engine/.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "engine/collection_writer.h"
+#include "index/vector_index.h"
+#include "storage/image_store.h"
+
+namespace clipdex::engine {
+
+// One thread of low priority a collection; builds of all collections take turns. Any thread may call it.
+class IndexUpkeep {
+ public:
+  // `building`: held by whoever builds. All references must outlive it.
+  IndexUpkeep(std::string name, storage::ImageStore& store, index::VectorIndex& index, CollectionWriter& writer,
+              std::shared_ptr<std::mutex> building);
+  // Breaks off what is under way: it loses nothing, and is done again after the next start.
+  ~IndexUpkeep();
+  IndexUpkeep(const IndexUpkeep&) = delete;
+  IndexUpkeep& operator=(const IndexUpkeep&) = delete;
+
+  // After each write: there may be something to do.
+  void notice();
+
+  // Runs `action` while neither the index's files nor the manifest in the store that names them change.
+  template <typename Action>
+  auto with_files_held(const Action& action) {
+    const std::lock_guard lock(files_mutex_);
+    return action();
+  }
+
+  // Waits until there is nothing to do, for bulk loads and tests. Throws what the background could not do.
+  void finish();
+
+ private:
+  void run(const std::stop_token& stop);
+  bool step(const std::stop_token& stop);
+  void checkpoint();
+
+  const std::string name_;
+  storage::ImageStore& store_;
+  index::VectorIndex& index_;
+  CollectionWriter& writer_;
+  std::shared_ptr<std::mutex> building_;
+  std::mutex files_mutex_;
+  std::uint64_t durable_sequence_ = 0;  // of the last checkpoint; the thread's own
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::uint64_t noticed_ = 0, handled_ = 0;
+  std::exception_ptr failure_;  // of the last attempt
+  std::jthread thread_;
+};
+
+}  // namespace clipdex::engine
