@@ -48,7 +48,7 @@ void check_target(const fs::path& directory) {
 }
 
 // Copies one file and makes its contents durable.
-void copy_file(const fs::path& from, const fs::path& to) {
+void copy_durably(const fs::path& from, const fs::path& to) {
   fs::copy_file(from, to);
   const int descriptor = ::open(to.c_str(), O_RDONLY | O_CLOEXEC);
   const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
@@ -65,7 +65,7 @@ std::uint64_t copy_tree(const fs::path& from, const fs::path& to) {
     if (entry.is_directory()) {
       bytes += copy_tree(entry.path(), target);
     } else if (entry.is_regular_file()) {
-      copy_file(entry.path(), target);
+      copy_durably(entry.path(), target);
       bytes += entry.file_size();
     }
   }
