@@ -1,62 +1,18 @@
 #include "storage/record_format.h"
 
-#include <xxhash.h>
-
-#include <bit>
-#include <cstdint>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <type_traits>
+
+#include "storage/byte_format.h"
 
 namespace clipdex::storage {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the on-disk format is little-endian, and so are the machines clipdex runs on");
+std::string name_of_record(std::uint64_t row) { return "the record of row " + std::to_string(row); }
 
-template <typename Number>
-void put(std::string& bytes, Number number) {
-  static_assert(std::is_arithmetic_v<Number>);
-  char buffer[sizeof number];
-  std::memcpy(buffer, &number, sizeof number);
-  bytes.append(buffer, sizeof number);
+std::string_view bytes_of(std::span<const float> embedding) {
+  return {reinterpret_cast<const char*>(embedding.data()), embedding.size_bytes()};
 }
-
-void put_text(std::string& bytes, std::string_view text) {
-  put(bytes, static_cast<std::uint32_t>(text.size()));
-  bytes.append(text);
-}
-
-class Reader {
- public:
-  Reader(std::uint64_t row, std::string_view bytes) : row_(row), left_(bytes) {}
-
-  template <typename Number>
-  Number number() {
-    const auto bytes = take(sizeof(Number));
-    Number value;
-    std::memcpy(&value, bytes.data(), sizeof value);
-    return value;
-  }
-
-  std::string text() { return std::string(take(number<std::uint32_t>())); }
-
-  void finish() const {
-    if (!left_.empty()) fail();
-  }
-
- private:
-  std::string_view take(std::size_t size) {
-    if (size > left_.size()) fail();
-    const auto taken = left_.substr(0, size);
-    left_.remove_prefix(size);
-    return taken;
-  }
-
-  [[noreturn]] void fail() const { throw CorruptionError("the record of row " + std::to_string(row_) + " is damaged"); }
-
-  std::uint64_t row_;
-  std::string_view left_;
-};
 
 }  // namespace
 
@@ -65,19 +21,25 @@ std::string encode_record(const ImageRecord& record) {
   bytes.reserve(128 + record.id.size() + record.source.size() + record.metadata.size());
   put_text(bytes, record.id);
   put_text(bytes, record.content_hash);
-  put(bytes, record.width);
-  put(bytes, record.height);
+  put_number(bytes, record.width);
+  put_number(bytes, record.height);
   put_text(bytes, record.format);
-  put(bytes, record.bytes);
+  put_number(bytes, record.bytes);
   put_text(bytes, record.source);
-  put(bytes, record.created_ms);
-  put(bytes, record.updated_ms);
+  put_number(bytes, record.created_ms);
+  put_number(bytes, record.updated_ms);
   put_text(bytes, record.metadata);
   return bytes;
 }
 
 ImageRecord decode_record(std::uint64_t row, std::string_view bytes) {
-  Reader reader(row, bytes);
+  const auto record = verified(bytes, row);
+  if (!record) throw CorruptionError(name_of_record(row) + " is damaged");
+  return decode_unchecked_record(row, *record);
+}
+
+ImageRecord decode_unchecked_record(std::uint64_t row, std::string_view bytes) {
+  ByteReader reader(name_of_record(row), bytes);
   ImageRecord record;
   record.row = row;
   record.id = reader.text();
@@ -94,28 +56,13 @@ ImageRecord decode_record(std::uint64_t row, std::string_view bytes) {
   return record;
 }
 
-std::string encode_embedding(std::span<const float> embedding) {
-  const std::size_t size = embedding.size() * sizeof(float);
-  std::string bytes;
-  bytes.reserve(sizeof(std::uint64_t) + size);
-  put(bytes, static_cast<std::uint64_t>(XXH3_64bits(embedding.data(), size)));
-  bytes.append(reinterpret_cast<const char*>(embedding.data()), size);
-  return bytes;
-}
+std::uint64_t embedding_checksum(std::span<const float> embedding) { return checksum(bytes_of(embedding), 0); }
 
-std::vector<float> decode_embedding(std::uint64_t row, std::string_view bytes, std::size_t dimension) {
-  std::uint64_t checksum = 0;
-  const std::size_t size = dimension * sizeof(float);
-  if (bytes.size() == sizeof checksum + size) {
-    std::memcpy(&checksum, bytes.data(), sizeof checksum);
-    bytes.remove_prefix(sizeof checksum);
-    if (XXH3_64bits(bytes.data(), bytes.size()) == checksum) {
-      std::vector<float> embedding(dimension);
-      std::memcpy(embedding.data(), bytes.data(), size);
-      return embedding;
-    }
-  }
-  throw CorruptionError("the embedding of row " + std::to_string(row) + " is damaged");
+void decode_embedding(std::uint64_t row, std::string_view bytes, std::span<float> embedding) {
+  const auto floats = verified(bytes, 0);
+  if (!floats || floats->size() != embedding.size_bytes())
+    throw CorruptionError("the embedding of row " + std::to_string(row) + " is damaged");
+  std::memcpy(embedding.data(), floats->data(), floats->size());
 }
 
 std::string encode_info(const StoreInfo& info) {

@@ -40,7 +40,7 @@ rocksdb::DBOptions database_options() {
   return options;
 }
 
-std::vector<rocksdb::ColumnFamilyDescriptor> column_families() {
+std::vector<rocksdb::ColumnFamilyDescriptor> column_families(std::size_t write_buffer_bytes) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(64 * kMiB);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
@@ -49,7 +49,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> column_families() {
   families.emplace_back(rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions());
   for (const auto* name : kFamilyNames) {
     rocksdb::ColumnFamilyOptions options;
-    options.write_buffer_size = 16 * kMiB;
+    options.write_buffer_size = write_buffer_bytes > 0 ? write_buffer_bytes : 16 * kMiB;
     options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     options.compression = rocksdb::kNoCompression;
     if (name == std::string_view(kFamilyNames[kRecords])) options.compression = rocksdb::kLZ4Compression;

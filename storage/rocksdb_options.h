@@ -3,12 +3,13 @@
 
 #include <rocksdb/db.h>
 
+#include <cstddef>
 #include <vector>
 
 namespace clipdex::storage {
 
 rocksdb::DBOptions database_options();
-// One a column family, in the order of kFamilyNames, behind RocksDB's own "default".
-std::vector<rocksdb::ColumnFamilyDescriptor> column_families();
+// One a column family, in the order of kFamilyNames, behind RocksDB's own "default". `write_buffer_bytes`: StoreOptions.
+std::vector<rocksdb::ColumnFamilyDescriptor> column_families(std::size_t write_buffer_bytes);
 
 }  // namespace clipdex::storage

@@ -168,7 +168,7 @@ TEST_CASE("a store of a newer format is refused with the remedy") {
   SECTION("by its number") {
     tamper(path, [](rocksdb::DB& database, const Families& families) {
       const auto* key = "format";
-      REQUIRE(database.Put(rocksdb::WriteOptions(), families[clipdex::storage::kSys + 1], key, "2").ok());
+      REQUIRE(database.Put(rocksdb::WriteOptions(), families[clipdex::storage::kSys + 1], key, "3").ok());
     });
   }
   SECTION("by what it holds") {

@@ -1,0 +1,75 @@
+// The durable step of a write, and what happens when the disk is full.
+#include <chrono>
+#include <thread>
+
+#include "storage/image_store_impl.h"
+
+namespace clipdex::storage {
+namespace {
+
+// Room that is asked for beside what waits in memory: the batch's record in the log, and the file that is made of it.
+constexpr std::uint64_t kRoomPerByte = 2;
+
+constexpr auto kWaitForReaders = std::chrono::seconds(2);
+constexpr auto kPoll = std::chrono::milliseconds(1);
+
+}  // namespace
+
+void ImageStore::Impl::make_writable(std::uint64_t bytes) {
+  if (stopped.empty()) return;
+  if (!reopen(kRoomPerByte * bytes)) fail(directory, "cannot write", rocksdb::Status::IOError(stopped));
+  // What failed in its sync alone is there now.
+  publish_counters(read_counters(*use()));
+}
+
+void ImageStore::Impl::commit(rocksdb::WriteBatch& batch, std::uint64_t sequence) {
+  const char* const begin = sequence > 0 ? "write: begin" : "manifest: begin";
+  const char* const durable = sequence > 0 ? "write: durable" : "manifest: durable";
+  rocksdb::WriteOptions write_options;
+  write_options.sync = true;
+  const auto try_once = [&] {
+    const auto status = use()->db().Write(write_options, &batch);
+    if (!status.ok()) stopped = status.ToString();
+    return status;
+  };
+  step(begin);
+  auto status = try_once();
+  if (!status.ok()) {
+    if (!reopen(kRoomPerByte * batch.GetDataSize())) fail(directory, "cannot write", status);
+    // The batch is there if only its sync failed.
+    const bool written = sequence > 0 && read_counters(*use()).last_sequence == sequence;
+    if (!written) status = try_once();
+    if (!written && !status.ok()) fail(directory, "cannot write", status);
+  }
+  step(durable);
+}
+
+// RocksDB takes no writes after a full disk, be it in a write, a flush or a compaction, until it is told to look again. Its DB::Resume() is
+// no way to do that: flushes that were queued when it stopped are never scheduled again, and it may wait for them for ever
+// (BackgroundFlush() returns before it takes its request from the queue, but unscheduled_flushes_ was counted down; RocksDB 9.10). Opening
+// it again has no such state: everything acknowledged is in the log.
+bool ImageStore::Impl::reopen(std::uint64_t room_needed) {
+  if (!use()->has_room_for(room_needed)) return false;
+  const auto deadline = std::chrono::steady_clock::now() + kWaitForReaders;
+  while (true) {
+    {
+      const std::lock_guard lock(database_mutex);
+      if (database.use_count() == 1) {
+        database.reset();
+        try {
+          database = std::make_shared<const Database>(directory, options, Database::Mode::kOpen);
+          stopped.clear();
+          return true;
+        } catch (const std::exception&) {
+          // No room after all. Reads go on.
+          database = std::make_shared<const Database>(directory, options, Database::Mode::kReadOnly);
+          return false;
+        }
+      }
+    }
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(kPoll);
+  }
+}
+
+}  // namespace clipdex::storage
