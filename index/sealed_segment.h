@@ -1,9 +1,8 @@
-// An immutable run of rows in a FAISS index. Private to index/.
+// An immutable run of rows. Private to index/.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -16,7 +15,6 @@ class SealedSegment {
  public:
   // Copies. rows ascend; vectors: [rows.size(), dimension].
   SealedSegment(std::span<const std::uint64_t> rows, const float* vectors, std::size_t dimension);
-  ~SealedSegment();
   SealedSegment(const SealedSegment&) = delete;
   SealedSegment& operator=(const SealedSegment&) = delete;
 
@@ -27,9 +25,9 @@ class SealedSegment {
   std::size_t memory_bytes() const;
 
  private:
-  struct Faiss;
   std::vector<std::uint64_t> rows_;
-  std::unique_ptr<const Faiss> faiss_;
+  std::vector<float> vectors_;
+  std::size_t dimension_;
 };
 
 }  // namespace clipdex::index
