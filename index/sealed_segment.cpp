@@ -1,15 +1,27 @@
 #include "index/sealed_segment.h"
 
+#include <utility>
+
 namespace clipdex::index {
 
-SealedSegment::SealedSegment(std::span<const std::uint64_t> rows, const float* vectors, std::size_t dimension)
-    : rows_(rows.begin(), rows.end()), vectors_(vectors, vectors + rows.size() * dimension), dimension_(dimension) {}
-
-void SealedSegment::search(std::span<const float> queries, std::size_t n, std::size_t limit, const Tombstones* deleted,
-                           std::vector<std::vector<Hit>>& hits) const {
-  scan({.vectors = vectors_.data(), .rows = rows_, .dimension = dimension_, .deleted = deleted}, queries, n, limit, hits);
+SealedSegment::SealedSegment(SegmentParts parts) : parts_(std::move(parts)) {
+  if (parts_.approximation) type_ = index_type_of(parts_.approximation->type()).value_or(IndexType::kFlat);
 }
 
-std::size_t SealedSegment::memory_bytes() const { return rows_.size() * sizeof(std::uint64_t) + vectors_.size() * sizeof(float); }
+void SealedSegment::search(std::span<const float> queries, std::size_t n, const SearchOptions& options, const Tombstones* deleted,
+                           std::vector<std::vector<Hit>>& hits) const {
+  const ScanInput input{
+      .vectors = parts_.vectors, .rows = parts_.rows, .dimension = parts_.dimension, .deleted = deleted, .allowed = options.allowed};
+  if (options.exact || !parts_.approximation) {
+    scan(input, queries, n, options.limit, hits);
+  } else {
+    parts_.approximation->search(input, queries, n, options.limit, options.effort, hits);
+  }
+}
+
+std::size_t SealedSegment::memory_bytes() const {
+  const std::size_t row = sizeof(std::uint64_t) + parts_.dimension * sizeof(float);
+  return (parts_.mapped_bytes == 0 ? parts_.rows.size() * row : 0) + (parts_.approximation ? parts_.approximation->memory_bytes() : 0);
+}
 
 }  // namespace clipdex::index
