@@ -5,13 +5,14 @@
 namespace clipdex::index {
 
 GrowingBuffer::GrowingBuffer(std::size_t capacity, std::size_t dimension)
-    : dimension_(dimension), rows_(capacity), vectors_(std::make_unique_for_overwrite<float[]>(capacity * dimension)) {}
+    : capacity_(capacity),
+      dimension_(dimension),
+      rows_(std::make_unique_for_overwrite<std::uint64_t[]>(capacity)),
+      vectors_(static_cast<float*>(::operator new(capacity* dimension * sizeof(float), std::align_val_t{64}))) {}
 
 void GrowingBuffer::append(std::size_t at, std::span<const std::uint64_t> rows, std::span<const float> vectors) {
-  std::copy(rows.begin(), rows.end(), rows_.begin() + static_cast<std::ptrdiff_t>(at));
+  std::copy(rows.begin(), rows.end(), rows_.get() + at);
   std::copy(vectors.begin(), vectors.end(), vectors_.get() + at * dimension_);
 }
-
-std::size_t GrowingBuffer::memory_bytes() const { return rows_.size() * (sizeof(std::uint64_t) + dimension_ * sizeof(float)); }
 
 }  // namespace clipdex::index

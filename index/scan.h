@@ -1,4 +1,4 @@
-// Exact search over one run of vectors, by FAISS. Private to index/.
+// Exact search over one run of vectors. Private to index/.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "index/row_set.h"
 #include "index/tombstones.h"
 #include "index/vector_index.h"
 
@@ -17,10 +18,11 @@ struct ScanInput {
   std::span<const std::uint64_t> rows;
   std::size_t dimension = 0;
   const Tombstones* deleted = nullptr;  // may be null
+  const RowSet* allowed = nullptr;      // null: all rows are
 };
 
-// Appends to each query's list at least its best `limit` live rows and all that tie with the last of them, in no order that may be relied
-// on. queries: [n, dimension].
+// Appends to each query's list at least its best `limit` live, allowed rows and all that tie with the last of them, in no order that may be
+// relied on. A row whose score is not a number is no hit. queries: [n, dimension].
 void scan(const ScanInput& input, std::span<const float> queries, std::size_t n, std::size_t limit, std::vector<std::vector<Hit>>& hits);
 
 }  // namespace clipdex::index

@@ -1,4 +1,4 @@
-// An immutable run of rows in a FAISS index. Private to index/.
+// An immutable run of rows. Private to index/.
 #pragma once
 
 #include <cstddef>
@@ -7,29 +7,61 @@
 #include <span>
 #include <vector>
 
+#include "index/approximation.h"
+#include "index/index_type.h"
 #include "index/scan.h"
 
 namespace clipdex::index {
 
-// Immutable after construction: any number of threads may search it.
+// Numbers of operations; both ends belong to it.
+struct SequenceRange {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+};
+
+// What a segment is made of. At least one row.
+struct SegmentParts {
+  std::shared_ptr<const void> memory;   // keeps rows and vectors where they are
+  std::span<const std::uint64_t> rows;  // ascending
+  const float* vectors = nullptr;       // [rows.size(), dimension], 64-byte aligned
+  std::size_t dimension = 0;
+  std::unique_ptr<const Approximation> approximation;  // over these vectors; null: the segment is flat
+  // Operations that these rows show: the oldest and the newest that added or removed one of them.
+  SequenceRange sequences;
+  std::uint64_t file_number = 0;  // 0: not on disk
+  std::uint64_t checksum = 0;     // of the file
+  std::size_t mapped_bytes = 0;   // 0: allocated
+};
+
+// Immutable: any number of threads may search it.
 class SealedSegment {
  public:
-  // Copies. rows ascend; vectors: [rows.size(), dimension].
-  SealedSegment(std::span<const std::uint64_t> rows, const float* vectors, std::size_t dimension);
-  ~SealedSegment();
-  SealedSegment(const SealedSegment&) = delete;
-  SealedSegment& operator=(const SealedSegment&) = delete;
+  explicit SealedSegment(SegmentParts parts);
 
-  std::span<const std::uint64_t> rows() const { return rows_; }
-  // As scan().
-  void search(std::span<const float> queries, std::size_t n, std::size_t limit, const Tombstones* deleted,
+  std::span<const std::uint64_t> rows() const { return parts_.rows; }
+  const float* vectors() const { return parts_.vectors; }
+  IndexType type() const { return type_; }
+  bool on_disk() const { return parts_.file_number != 0; }
+  const SegmentParts& parts() const { return parts_; }
+
+  // As scan() if `options.exact` or without an approximation, otherwise as Approximation::search().
+  void search(std::span<const float> queries, std::size_t n, const SearchOptions& options, const Tombstones* deleted,
               std::vector<std::vector<Hit>>& hits) const;
   std::size_t memory_bytes() const;
 
  private:
-  struct Faiss;
-  std::vector<std::uint64_t> rows_;
-  std::unique_ptr<const Faiss> faiss_;
+  SegmentParts parts_;
+  IndexType type_ = IndexType::kFlat;
+};
+
+// A segment and which of its rows are deleted.
+struct SegmentView {
+  std::shared_ptr<const SealedSegment> segment;
+  SharedTombstones deleted;  // may be null
+
+  std::uint64_t rows() const { return segment->rows().size(); }
+  std::uint64_t dead() const { return deleted ? deleted->count : 0; }
+  std::uint64_t live() const { return rows() - dead(); }
 };
 
 }  // namespace clipdex::index

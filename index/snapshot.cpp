@@ -4,48 +4,74 @@
 #include <stdexcept>
 #include <string>
 
+#include "index/snapshot_state.h"
+
 namespace clipdex::index {
+namespace {
+
+SegmentStatistics describe(const SegmentView& view) {
+  const auto& segment = *view.segment;
+  const auto& parts = segment.parts();
+  return {.range = {segment.rows().front(), segment.rows().back()},
+          .rows = view.rows(),
+          .deleted = view.dead(),
+          .type = segment.type(),
+          .parameters = parts.approximation ? parts.approximation->parameters() : "{}",
+          .on_disk = segment.on_disk(),
+          .mapped_bytes = parts.mapped_bytes,
+          .memory_bytes = segment.memory_bytes() + (view.deleted ? view.deleted->bits.size() : 0)};
+}
+
+// What the tail of `list` behind the best `limit` is does not matter.
+void keep_best(std::vector<Hit>& list, const SearchOptions& options) {
+  std::erase_if(list, [&](const Hit& hit) { return hit.score < options.min_score; });
+  const auto better = [](const Hit& a, const Hit& b) { return a.score != b.score ? a.score > b.score : a.row < b.row; };
+  const std::size_t kept = std::min(options.limit, list.size());
+  std::partial_sort(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(kept), list.end(), better);
+  list.resize(kept);
+}
+
+}  // namespace
 
 Snapshot::Snapshot() = default;
 Snapshot::~Snapshot() = default;
 
 std::vector<std::vector<Hit>> Snapshot::search(std::span<const float> queries, std::size_t n, const SearchOptions& options) const {
-  if (queries.size() != n * impl_->dimension) {
+  const std::size_t dimension = impl_->plan.dimension;
+  if (queries.size() != n * dimension) {
     throw std::invalid_argument("the queries are " + std::to_string(queries.size()) + " numbers, and " + std::to_string(n) +
-                                " vectors of " + std::to_string(impl_->dimension) + " take " + std::to_string(n * impl_->dimension));
+                                " vectors of " + std::to_string(dimension) + " take " + std::to_string(n * dimension));
   }
   std::vector<std::vector<Hit>> hits(n);
-  for (const auto& view : impl_->segments) view.segment->search(queries, n, options.limit, view.deleted.get(), hits);
+  for (const auto& view : impl_->segments) view.segment->search(queries, n, options, view.deleted.get(), hits);
   if (impl_->buffered > 0) {
     scan({.vectors = impl_->buffer->vectors(),
           .rows = impl_->buffer->rows(impl_->buffered),
-          .dimension = impl_->dimension,
-          .deleted = impl_->buffer_deleted.get()},
+          .dimension = dimension,
+          .deleted = impl_->buffer_deleted.get(),
+          .allowed = options.allowed},
          queries, n, options.limit, hits);
   }
-  for (auto& list : hits) {
-    std::erase_if(list, [&](const Hit& hit) { return hit.score < options.min_score; });
-    const auto better = [](const Hit& a, const Hit& b) { return a.score != b.score ? a.score > b.score : a.row < b.row; };
-    const std::size_t kept = std::min(options.limit, list.size());
-    std::partial_sort(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(kept), list.end(), better);
-    list.resize(kept);
-  }
+  for (auto& list : hits) keep_best(list, options);
   return hits;
 }
 
 IndexStatistics Snapshot::statistics() const {
   IndexStatistics statistics;
   std::uint64_t all = impl_->buffered;
-  if (impl_->buffer) statistics.memory_bytes += impl_->buffer->memory_bytes();
+  if (impl_->buffer) statistics.memory_bytes += impl_->buffer->memory_bytes(impl_->buffered);
   if (impl_->buffer_deleted) statistics.deleted += impl_->buffer_deleted->count;
   for (const auto& view : impl_->segments) {
-    all += view.segment->rows().size();
-    statistics.memory_bytes += view.segment->memory_bytes();
-    if (view.deleted) statistics.deleted += view.deleted->count;
+    all += view.rows();
+    statistics.deleted += view.dead();
+    statistics.segment_details.push_back(describe(view));
+    statistics.memory_bytes += statistics.segment_details.back().memory_bytes;
+    statistics.mapped_bytes += statistics.segment_details.back().mapped_bytes;
   }
   statistics.rows = all - statistics.deleted;
   statistics.buffered = impl_->buffered;
   statistics.segments = impl_->segments.size();
+  statistics.explanation = explain_type(statistics.rows, impl_->plan);
   return statistics;
 }
 

@@ -1,0 +1,86 @@
+// What a VectorIndex consists of. Private to index/.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "index/segment_file.h"
+#include "index/snapshot_state.h"
+#include "index/vector_index.h"
+
+namespace clipdex::index {
+
+struct VectorIndex::Impl {
+  // A step of maintain() that was begun.
+  struct Work {
+    SegmentRecipe recipe;
+    std::uint64_t number = 0;  // of the result's file
+    bool empty = true;         // no live row is left
+  };
+
+  explicit Impl(const IndexOptions& options_);
+
+  void check(std::span<const std::uint64_t> rows, std::span<const float> vectors) const;
+  void step(std::string_view name) const {
+    if (options.on_durable_step) options.on_durable_step(name);
+  }
+
+  // The caller holds `mutex` for these.
+  void add(std::span<const std::uint64_t> rows, std::span<const float> vectors, std::uint64_t sequence);
+  void remove(std::span<const std::uint64_t> removed);
+  void seal();
+  void publish();
+  std::vector<PlannedSegment> planned() const;
+  Work take(const PlannedStep& planned_step);
+
+  // These take `mutex` where they need it, and never for long. maintain() alone makes segments of segments.
+  std::shared_ptr<const SealedSegment> produce(const Work& work, const std::stop_token& stop) const;
+  // Puts the result (null: no row was left) in the place of its sources, with what was removed since they were taken, and publishes.
+  void replace(const Work& work, const std::shared_ptr<const SealedSegment>& result);
+  // Writes one sealed segment that is not on disk. False: there is none, or it was stopped.
+  bool write_next(const std::stop_token& stop);
+  // Produces on a thread of its own; sealed segments are written meanwhile, so that memory and recovery do not wait for a long build.
+  std::shared_ptr<const SealedSegment> build_beside_writes(const Work& work, const std::stop_token& stop);
+  // Removes the files that neither the current state nor a checkpoint needs.
+  void remove_unneeded();
+
+  // For open(): the newest sequence, the highest number and the files that nothing needs.
+  void look_around(OpenReport& report);
+
+  const IndexOptions options;
+
+  // Held by whoever changes what follows: the writer, and maintain() for as long as it takes to look and to swap segments.
+  mutable std::mutex mutex;
+  Snapshot::Impl state;                   // a snapshot is a copy of it
+  std::shared_ptr<GrowingBuffer> buffer;  // the same as state.buffer, writable
+  SequenceRange buffer_sequences;
+  std::uint64_t next_row = 0;       // above every row added so far
+  std::uint64_t last_sequence = 0;  // newest operation applied
+  std::vector<RowRange> missing;    // still to be restored; ascending, disjoint
+  std::uint64_t next_file = 1;
+  std::set<std::uint64_t> on_disk;               // numbers of the files that are ours
+  std::set<std::uint64_t> durable;               // of those, what the last durable checkpoint names
+  std::set<std::uint64_t> pending;               // and the last one that was handed out
+  std::string durable_manifest;                  // the last one that is stored
+  std::vector<std::filesystem::path> left_over;  // what open() found in the directory and nothing needs
+
+  // Held only for the copy of a pointer. (std::atomic<std::shared_ptr> of this standard library is a lock too, one that ThreadSanitizer
+  // cannot see.)
+  mutable std::mutex published_mutex;
+  std::shared_ptr<const Snapshot> published;
+};
+
+// Adds those of `removed` (ascending) that are among `rows` to a copy of `deleted`; the old one stays as its snapshots saw it.
+SharedTombstones with_removed(SharedTombstones deleted, std::span<const std::uint64_t> rows, std::span<const std::uint64_t> removed);
+
+// A segment in memory whose storage is the buffer's first `count` rows.
+std::shared_ptr<const SealedSegment> sealed(std::shared_ptr<const GrowingBuffer> buffer, std::size_t count, std::size_t dimension,
+                                            SequenceRange sequences);
+
+}  // namespace clipdex::index

@@ -1,0 +1,127 @@
+#include "index/segment_plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "index/approximation.h"
+
+namespace clipdex::index {
+namespace {
+
+// Below this tier (1/64 of a buffer) all segments are alike.
+constexpr int kTierMin = -3;
+
+std::uint64_t live(const PlannedSegment& segment) { return segment.rows - segment.deleted; }
+
+// A segment that has lost some of its rows (a quarter of a step of the logarithm: about 30 %) keeps its tier.
+int tier_of(std::uint64_t rows, const PlanOptions& options) {
+  if (rows == 0) return kTierMin;
+  const double ratio = static_cast<double>(rows) / static_cast<double>(options.seal_rows);
+  return std::max(kTierMin, static_cast<int>(std::floor(std::log(ratio) / std::log(static_cast<double>(kFanOut)) + 0.25)));
+}
+
+struct Run {
+  std::size_t first = 0, count = 0;
+  std::uint64_t rows = 0;
+};
+
+// Adds the neighbours of `run` on both sides that are of no higher tier than `tier`.
+Run extended(Run run, int tier, std::span<const PlannedSegment> segments, const PlanOptions& options) {
+  const auto fits = [&](std::size_t i) { return tier_of(live(segments[i]), options) <= tier; };
+  while (run.first > 0 && fits(run.first - 1)) {
+    run = {run.first - 1, run.count + 1, run.rows + live(segments[run.first - 1])};
+  }
+  while (run.first + run.count < segments.size() && fits(run.first + run.count)) {
+    run.rows += live(segments[run.first + run.count]);
+    ++run.count;
+  }
+  return run;
+}
+
+// The first run of a tier that is full, the lowest tier first.
+std::optional<Run> full_run(std::span<const PlannedSegment> segments, const PlanOptions& options) {
+  int highest = kTierMin;
+  for (const auto& segment : segments) highest = std::max(highest, tier_of(live(segment), options));
+  for (int tier = kTierMin; tier <= highest; ++tier) {
+    for (std::size_t first = 0; first < segments.size();) {
+      const Run run = extended({first, 0, 0}, tier, segments, options);
+      if (run.count >= kFanOut) return run;
+      first += run.count + 1;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Run> due_merge(std::span<const PlannedSegment> segments, const PlanOptions& options) {
+  auto run = full_run(segments, options);
+  while (run) {
+    // Would the result be merged again at once? Then all of it is one merge.
+    const Run next = extended(*run, tier_of(run->rows, options), segments, options);
+    if (next.count - run->count + 1 < kFanOut) break;
+    run = next;
+  }
+  return run;
+}
+
+std::uint64_t bytes_with_graph(std::uint64_t rows, const PlanOptions& options) {
+  return rows * options.dimension * sizeof(float) + expected_memory_bytes(kHnsw, rows, options.dimension);
+}
+
+std::string mib(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+}  // namespace
+
+IndexType type_for(std::uint64_t rows, std::uint64_t rows_total, const PlanOptions& options) {
+  if (rows < options.approximate_rows_min || options.type == IndexType::kFlat) return IndexType::kFlat;
+  if (options.type != IndexType::kAuto) return options.type;
+  return bytes_with_graph(rows_total, options) <= options.memory_bytes_max ? IndexType::kHnsw : IndexType::kIvfPq;
+}
+
+std::string explain_type(std::uint64_t rows_total, const PlanOptions& options) {
+  const auto type = type_for(rows_total, rows_total, options);
+  const std::string rows = std::to_string(rows_total) + " rows";
+  const std::string limit = std::to_string(options.approximate_rows_min);
+  if (options.type == IndexType::kFlat) return "flat: the collection is to be searched exactly";
+  if (type == IndexType::kFlat) return "flat: " + rows + " are scanned quickly; from " + limit + " on there is an approximation";
+  if (options.type != IndexType::kAuto) {
+    return std::string(name_of(type)) + ": the collection's type, for segments of " + limit + " rows or more";
+  }
+  const std::string needs = rows + " with their graph take " + mib(bytes_with_graph(rows_total, options));
+  const std::string budget = mib(options.memory_bytes_max) + " that may be used";
+  if (type == IndexType::kHnsw) return "hnsw: over " + limit + " rows a graph is quicker than a scan, and " + needs + " of the " + budget;
+  return "ivf_pq: " + needs + ", more than the " + budget;
+}
+
+std::optional<PlannedStep> next_write(std::span<const PlannedSegment> segments, const PlanOptions& options) {
+  if (!options.on_disk) return std::nullopt;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    if (!segments[i].on_disk) return PlannedStep{i, 1, IndexType::kFlat};
+  }
+  return std::nullopt;
+}
+
+std::optional<PlannedStep> next_rebuild(std::span<const PlannedSegment> segments, std::uint64_t buffered, const PlanOptions& options) {
+  std::uint64_t total = buffered;
+  for (const auto& segment : segments) total += live(segment);
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    if (live(segments[i]) == 0) return PlannedStep{i, 1, IndexType::kFlat};
+  }
+  if (const auto run = due_merge(segments, options)) {
+    const auto merged = segments.subspan(run->first, run->count);
+    const bool flat = std::all_of(merged.begin(), merged.end(), [](const auto& s) { return s.type == IndexType::kFlat; });
+    return PlannedStep{run->first, run->count, flat ? IndexType::kFlat : type_for(run->rows, total, options)};
+  }
+  std::optional<PlannedStep> build;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const auto& segment = segments[i];
+    const auto type = type_for(live(segment), total, options);
+    if (static_cast<double>(segment.deleted) > kDeadShare * static_cast<double>(segment.rows)) return PlannedStep{i, 1, type};
+    // What auto once chose stays until the segment is merged or rebuilt.
+    const bool wrong = segment.type == IndexType::kFlat || options.type != IndexType::kAuto;
+    if (wrong && segment.type != type && !build) build = PlannedStep{i, 1, type};
+  }
+  return build;
+}
+
+}  // namespace clipdex::index

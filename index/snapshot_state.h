@@ -1,0 +1,23 @@
+// What a published snapshot consists of. Private to index/.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "index/growing_buffer.h"
+#include "index/sealed_segment.h"
+#include "index/segment_plan.h"
+#include "index/snapshot.h"
+
+namespace clipdex::index {
+
+struct Snapshot::Impl {
+  PlanOptions plan;
+  std::vector<SegmentView> segments;  // in ascending order of rows
+  std::shared_ptr<const GrowingBuffer> buffer;
+  std::size_t buffered = 0;  // rows of the buffer that belong to this snapshot
+  SharedTombstones buffer_deleted;
+};
+
+}  // namespace clipdex::index
