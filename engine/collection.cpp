@@ -34,6 +34,12 @@ index::IndexOptions index_options(const CollectionParts& parts, const fs::path& 
   return options;
 }
 
+storage::StoreOptions store_options() {
+  storage::StoreOptions options;
+  options.on_durable_step = crash_point;
+  return options;
+}
+
 }  // namespace
 
 struct Collection::Impl {
@@ -79,7 +85,7 @@ Collection::Collection(std::string name, const fs::path& directory, const Collec
   auto& parts = impl_->parts;
   parts.name = std::move(name);
   parts.resources = resources;
-  parts.store = storage::ImageStore::open(directory / "store", {.on_durable_step = crash_point});
+  parts.store = storage::ImageStore::open(directory / "store", store_options());
   impl_->check_model();
   parts.settings = decode_settings(parts.store->info().settings);
   parts.index = open_index(*parts.store, index_options(parts, directory / "index"));
@@ -193,7 +199,7 @@ void Collection::copy_to(const fs::path& directory) const {
     try {
       fs::create_directories(directory / "index");
       for (const auto& file : impl_->parts.index->files()) fs::create_hard_link(file, directory / "index" / file.filename());
-      crash_point("snapshot.before_store");
+      crash_point("snapshot: linked");
       impl_->parts.store->checkpoint(directory / "store");
     } catch (const fs::filesystem_error& error) {
       fs::remove_all(directory, ignored);

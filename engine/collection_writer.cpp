@@ -72,11 +72,11 @@ void CollectionWriter::commit(std::span<Waiting* const> group) noexcept {
     std::vector<float> vectors;
     if (!all.images.empty()) vectors.reserve(all.images.size() * all.images.front().embedding.size());
     for (const auto& image : all.images) vectors.insert(vectors.end(), image.embedding.begin(), image.embedding.end());
-    crash_point("write.before_store");
+    crash_point("write: decided");
     const auto written = store_.write(std::move(all));
-    crash_point("write.before_index");
+    crash_point("write: stored");
     index_.apply(written.rows, vectors, written.removed_rows, written.sequence);
-    crash_point("write.before_answer");
+    crash_point("write: published");
   } catch (...) {
     for (auto* one : group) {
       if (!one->error) one->error = std::current_exception();

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "index/vector_index.h"
+
 namespace clipdex::engine {
 namespace {
 
@@ -20,10 +22,10 @@ Chosen* chosen_point() {
     if (text == nullptr || *text == '\0') return nullptr;
     static Chosen point;
     const std::string_view whole(text);
-    const auto colon = whole.find(':');
-    point.name = whole.substr(0, colon);
+    const auto at = whole.find('@');
+    point.name = whole.substr(0, at);
     long count = 1;
-    if (colon != std::string_view::npos) std::from_chars(text + colon + 1, text + whole.size(), count);
+    if (at != std::string_view::npos) std::from_chars(text + at + 1, text + whole.size(), count);
     point.left = count;
     return &point;
   }();
@@ -36,6 +38,15 @@ void crash_point(std::string_view name) {
   auto* chosen = chosen_point();
   if (chosen == nullptr || chosen->name != name) return;
   if (--chosen->left == 0) std::raise(SIGKILL);
+}
+
+std::vector<std::string_view> crash_points() {
+  std::vector<std::string_view> names = {"write: decided",  "write: begin",     "write: durable",     "write: stored",     "write: published",
+                                         "manifest: begin", "manifest: durable", "snapshot: linked", "checkpoint: begin", "checkpoint: made",
+                                         "checkpoint: durable"};
+  const auto steps = index::durable_steps();
+  names.insert(names.end(), steps.begin(), steps.end());
+  return names;
 }
 
 }  // namespace clipdex::engine

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <chrono>
@@ -22,6 +23,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "engine/crash_point.h"
 #include "engine/engine.h"
 #include "tests/gallery.h"
 #include "tests/temporary_directory.h"
@@ -299,7 +301,7 @@ TEST_CASE("killed between any two durable steps, a collection keeps what was ack
   for (const auto& point : crash_points()) {
     for (int count : {1, 2, 7}) {
       CAPTURE(point, count);
-      run_life(root.path() / "data", std::string(point) + ":" + std::to_string(count), std::chrono::milliseconds(2000), 9000 + life++, journal);
+      run_life(root.path() / "data", std::string(point) + "@" + std::to_string(count), std::chrono::milliseconds(2000), 9000 + life++, journal);
     }
   }
   run_life(root.path() / "data", "", std::chrono::milliseconds(0), 1, journal);
