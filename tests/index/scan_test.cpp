@@ -37,8 +37,8 @@ struct Rows {
   std::vector<float> vectors;
 };
 
-// The scores of what should be found, and the rows of all that score as much as the last of them or more.
-std::map<std::uint64_t, float> expected(const ScanInput& input, const float* query, std::size_t limit) {
+// All that may be found, best first.
+std::vector<Hit> expected(const ScanInput& input, const float* query) {
   std::vector<Hit> all;
   for (std::size_t i = 0; i < input.rows.size(); ++i) {
     if (input.deleted != nullptr && input.deleted->contains(i)) continue;
@@ -48,11 +48,7 @@ std::map<std::uint64_t, float> expected(const ScanInput& input, const float* que
     if (!std::isnan(score)) all.push_back({input.rows[i], score});
   }
   std::sort(all.begin(), all.end(), [](const Hit& a, const Hit& b) { return a.score > b.score; });
-  std::map<std::uint64_t, float> best;
-  for (const auto& hit : all) {
-    if (limit > 0 && (all.size() <= limit || hit.score >= all[limit - 1].score)) best[hit.row] = hit.score;
-  }
-  return best;
+  return all;
 }
 
 // How many of the queries' answers are not what they should be.
@@ -62,16 +58,19 @@ std::size_t wrong_answers(const ScanInput& input, const std::vector<float>& quer
   clipdex::index::scan(input, queries, n, limit, hits);
   std::size_t wrong = 0;
   for (std::size_t q = 0; q < n; ++q) {
-    auto best = expected(input, queries.data() + q * input.dimension, limit);
-    // It may give more, but nothing twice and nothing that must not be found.
-    const auto all = expected(input, queries.data() + q * input.dimension, input.rows.size());
+    const auto all = expected(input, queries.data() + q * input.dimension);
+    std::map<std::uint64_t, float> possible;
+    for (const auto& hit : all) possible[hit.row] = hit.score;
+    // It may give more than it must, but nothing twice and nothing that must not be found.
     std::set<std::uint64_t> seen;
     for (const auto& hit : hits[q]) {
-      const auto found = all.find(hit.row);
-      wrong += found == all.end() || found->second != hit.score || !seen.insert(hit.row).second;
-      best.erase(hit.row);
+      const auto found = possible.find(hit.row);
+      wrong += found == possible.end() || found->second != hit.score || !seen.insert(hit.row).second;
     }
-    wrong += !best.empty();
+    for (std::size_t i = 0; i < all.size() && limit > 0; ++i) {
+      if (i >= limit && all[i].score < all[limit - 1].score) break;
+      wrong += !seen.contains(all[i].row);
+    }
   }
   return wrong;
 }
@@ -87,18 +86,18 @@ RowSet some_rows(Rows& rows, unsigned one_in) {
 }  // namespace
 
 TEST_CASE("a scan finds the best rows and all that tie with the last") {
-  const std::size_t n = GENERATE(1U, 2U, 63U, 300U, 3000U);
-  const std::size_t dimension = GENERATE(1U, 3U, 40U);
+  const std::size_t n = GENERATE(1U, 2U, 63U, 1200U);
+  const std::size_t dimension = GENERATE(1U, 40U);
   Rows rows(n, dimension, 1);
-  for (const std::size_t n_queries : {1, 2, 5, 50, 101}) {
+  for (const std::size_t n_queries : {1, 2, 50, 101}) {
     const auto queries = rows.numbers(n_queries);
-    for (const std::size_t limit : {0, 1, 10, 299, 5000}) CHECK(wrong_answers(rows.input(), queries, limit) == 0);
+    for (const std::size_t limit : {0, 10, 299, 5000}) CHECK(wrong_answers(rows.input(), queries, limit) == 0);
   }
 }
 
 TEST_CASE("a scan that is worth several threads finds what it must") {
   Rows rows(20'000, 128, 2);
-  for (const std::size_t n_queries : {1, 60}) CHECK(wrong_answers(rows.input(), rows.numbers(n_queries), 100) == 0);
+  for (const std::size_t n_queries : {1, 5}) CHECK(wrong_answers(rows.input(), rows.numbers(n_queries), 100) == 0);
 }
 
 TEST_CASE("a scan leaves out what is deleted and what is not allowed") {
