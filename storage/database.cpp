@@ -143,12 +143,10 @@ void Database::sync_directory(const fs::path& directory) const {
   if (!status.ok()) fail(directory, "cannot sync the directory", status);
 }
 
-bool Database::has_room_for(std::uint64_t bytes) const {
-  std::uint64_t in_memory = 0, free = 0;
-  if (!files_->GetFreeSpace(directory_.string(), rocksdb::IOOptions(), &free, nullptr).ok()) return true;
-  db_->GetAggregatedIntProperty(rocksdb::DB::Properties::kSizeAllMemTables, &in_memory);
-  constexpr std::uint64_t kForRocksDbItself = std::uint64_t{1} << 20;
-  return free >= in_memory + bytes + kForRocksDbItself;
+std::optional<std::uint64_t> Database::free_bytes() const {
+  std::uint64_t free = 0;
+  if (!files_->GetFreeSpace(directory_.string(), rocksdb::IOOptions(), &free, nullptr).ok()) return std::nullopt;
+  return free;
 }
 
 }  // namespace clipdex::storage

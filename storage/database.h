@@ -51,8 +51,8 @@ class Database {
   // Makes a directory and those above it, and syncs the entries of what it made.
   void make_directories(const std::filesystem::path& directory) const;
   void sync_directory(const std::filesystem::path& directory) const;
-  // Whether that many more bytes are likely to fit on the disk, beside what has to be moved from memory to files.
-  bool has_room_for(std::uint64_t bytes) const;
+  // Room on the disk; nothing where that cannot be known.
+  std::optional<std::uint64_t> free_bytes() const;
 
  private:
   void refuse_unknown_families(const rocksdb::DBOptions& options) const;

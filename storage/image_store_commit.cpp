@@ -7,8 +7,9 @@
 namespace clipdex::storage {
 namespace {
 
-// Room that is asked for beside what waits in memory: the batch's record in the log, and the file that is made of it.
+// Room that is asked for: the batch's record in the log, the file that is made of it, and RocksDB's own new files.
 constexpr std::uint64_t kRoomPerByte = 2;
+constexpr std::uint64_t kRoomForNewFiles = std::uint64_t{1} << 20;
 
 constexpr auto kWaitForReaders = std::chrono::seconds(2);
 constexpr auto kPoll = std::chrono::milliseconds(1);
@@ -49,7 +50,10 @@ void ImageStore::Impl::commit(rocksdb::WriteBatch& batch, std::uint64_t sequence
 // (BackgroundFlush() returns before it takes its request from the queue, but unscheduled_flushes_ was counted down; RocksDB 9.10). Opening
 // it again has no such state: everything acknowledged is in the log.
 bool ImageStore::Impl::reopen(std::uint64_t room_needed) {
-  if (!use()->has_room_for(room_needed)) return false;
+  const auto free_bytes = use()->free_bytes();
+  if (free_bytes && *free_bytes < room_needed + kRoomForNewFiles) return false;
+  // What is moved from the log to files when it is opened may not fit even so; trying that again is of no use before there is more room.
+  if (free_bytes && *free_bytes <= free_bytes_in_vain) return false;
   const auto deadline = std::chrono::steady_clock::now() + kWaitForReaders;
   while (true) {
     {
@@ -59,10 +63,12 @@ bool ImageStore::Impl::reopen(std::uint64_t room_needed) {
         try {
           database = std::make_shared<const Database>(directory, options, Database::Mode::kOpen);
           stopped.clear();
+          free_bytes_in_vain = 0;
           return true;
         } catch (const std::exception&) {
           // No room after all. Reads go on.
           database = std::make_shared<const Database>(directory, options, Database::Mode::kReadOnly);
+          free_bytes_in_vain = database->free_bytes().value_or(0);
           return false;
         }
       }

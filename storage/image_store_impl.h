@@ -58,9 +58,10 @@ struct ImageStore::Impl {
   std::deque<PendingWrite*> queue;
   bool writing = false;
 
-  std::mutex write_mutex;  // held while the database changes
-  StoreCounters counters;  // under write_mutex
-  std::string stopped;     // under write_mutex: why RocksDB takes no writes until it is opened again; empty: it does
+  std::mutex write_mutex;                // held while the database changes
+  StoreCounters counters;                // under write_mutex
+  std::string stopped;                   // under write_mutex: why RocksDB takes no writes until it is opened again; empty: it does
+  std::uint64_t free_bytes_in_vain = 0;  // under write_mutex: so much room was not enough to open it again
   std::atomic<std::uint64_t> count{0};
   std::atomic<std::uint64_t> last_sequence{0};
 

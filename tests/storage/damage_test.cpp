@@ -6,11 +6,11 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <fstream>
-#include <functional>
 
 #include "storage/image_store.h"
 #include "storage/key_layout.h"
 #include "tests/storage/sample_store.h"
+#include "tests/storage/tampering.h"
 #include "tests/temporary_directory.h"
 
 namespace {
@@ -20,9 +20,11 @@ using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
 using clipdex::storage::CorruptionError;
 using clipdex::storage::ImageStore;
+using clipdex::tests::Families;
 using clipdex::tests::filled;
 using clipdex::tests::image;
 using clipdex::tests::kInfo;
+using clipdex::tests::tamper;
 using clipdex::tests::TemporaryDirectory;
 
 // The largest file with this extension.
@@ -54,21 +56,6 @@ void read_everything(const fs::path& path) {
     right = right && store->thumbnail(record->row) == image(id, "1").thumbnail;
   }
   CHECK(right);
-}
-
-// Changes the database behind the store's back.
-using Families = std::vector<rocksdb::ColumnFamilyHandle*>;
-void tamper(const fs::path& path, const std::function<void(rocksdb::DB&, const Families&)>& change) {
-  std::vector<std::string> names;
-  REQUIRE(rocksdb::DB::ListColumnFamilies(rocksdb::DBOptions(), path.string(), &names).ok());
-  std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
-  for (const auto& name : names) descriptors.emplace_back(name, rocksdb::ColumnFamilyOptions());
-  rocksdb::DB* opened = nullptr;
-  Families families;
-  REQUIRE(rocksdb::DB::Open(rocksdb::DBOptions(), path.string(), descriptors, &families, &opened).ok());
-  const std::unique_ptr<rocksdb::DB> database(opened);
-  change(*database, families);
-  for (auto* family : families) database->DestroyColumnFamilyHandle(family);
 }
 
 }  // namespace
@@ -206,4 +193,83 @@ TEST_CASE("an embedding that is not what was written is noticed") {
   });
   const auto store = ImageStore::open(path);
   CHECK_THROWS_MATCHES(store->embedding(row), CorruptionError, MessageMatches(ContainsSubstring("row " + std::to_string(row))));
+}
+
+TEST_CASE("a record with another row's bytes, or with a bit flipped, is noticed") {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "store";
+  const auto row = filled(path)->find("b")->row;
+  const bool foreign = GENERATE(false, true);
+  tamper(path, [&](rocksdb::DB& database, const Families& families) {
+    std::string value;
+    auto* records = families[clipdex::storage::kRecords + 1];
+    REQUIRE(database.Get(rocksdb::ReadOptions(), records, clipdex::storage::row_key(foreign ? row - 1 : row), &value).ok());
+    if (!foreign) value[value.size() - 3] = static_cast<char>(value[value.size() - 3] ^ 1);
+    REQUIRE(database.Put(rocksdb::WriteOptions(), records, clipdex::storage::row_key(row), value).ok());
+  });
+  const auto store = ImageStore::open(path);
+  CHECK_THROWS_MATCHES(store->get(row), CorruptionError, MessageMatches(ContainsSubstring("row " + std::to_string(row))));
+  CHECK_THROWS_AS(store->find("b"), CorruptionError);
+  const std::vector<std::string> ids{"a", "b"};
+  CHECK_THROWS_AS(store->find_many(ids), CorruptionError);
+}
+
+TEST_CASE("no flipped bit in a picture's file gives another picture") {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "store";
+  {
+    auto big = image("big", "1");
+    big.original = std::string(3000, 'o');
+    ImageStore::create(path, kInfo)->write({.images = {big}});
+  }
+  ImageStore::open(path);  // recovery moves the log into files
+  const auto row = ImageStore::open(path)->find("big")->row;
+  const auto file = largest(path, ".blob");
+  std::size_t errors = 0;
+  for (std::uintmax_t position = 0; position < fs::file_size(file); position += 131) {
+    CAPTURE(position);
+    flip_byte(file, position);
+    try {
+      const auto store = ImageStore::open(path);
+      const auto original = store->original(row);
+      const auto thumbnail = store->thumbnail(row);
+      CHECK(original == std::string(3000, 'o'));
+      CHECK(thumbnail == image("big", "1").thumbnail);
+    } catch (const CorruptionError&) {
+      ++errors;
+    }
+    flip_byte(file, position);
+  }
+  CHECK(errors > 30);  // the pictures are most of the file
+  CHECK(ImageStore::open(path)->original(row) == std::string(3000, 'o'));
+}
+
+TEST_CASE("a store of format version 1 is upgraded when it is opened, also after an interruption") {
+  const TemporaryDirectory directory;
+  const auto path = directory.path() / "store";
+  filled(path);
+  const bool interrupted = GENERATE(false, true);
+  // As version 1 had it: records without checksums, no operations and no sequences.
+  tamper(path, [&](rocksdb::DB& database, const Families& families) {
+    const rocksdb::WriteOptions options;
+    auto* records = families[clipdex::storage::kRecords + 1];
+    auto* sys = families[clipdex::storage::kSys + 1];
+    for (const std::uint64_t row : {0, 1, 2}) {
+      if (interrupted && row == 0) continue;  // this one was rewritten before
+      std::string value;
+      REQUIRE(database.Get(rocksdb::ReadOptions(), records, clipdex::storage::row_key(row), &value).ok());
+      REQUIRE(database.Put(options, records, clipdex::storage::row_key(row), value.substr(8)).ok());
+    }
+    REQUIRE(database.Delete(options, families[clipdex::storage::kOps + 1], clipdex::storage::number_key(1)).ok());
+    REQUIRE(database.Delete(options, sys, "last_sequence").ok());
+    REQUIRE(database.Delete(options, sys, "trimmed_sequence").ok());
+    REQUIRE(database.Put(options, sys, "format", interrupted ? "1-2" : "1").ok());
+    if (interrupted) REQUIRE(database.Put(options, sys, "upgraded_rows", "1").ok());
+  });
+  read_everything(path);
+  const auto store = ImageStore::open(path);
+  CHECK(store->count() == 3);
+  CHECK(store->last_sequence() == 0);
+  CHECK(store->write({.images = {image("d", "4")}}).sequence == 1);
+  CHECK(store->write({.images = {image("e", "4")}}).rows == std::vector<std::uint64_t>{4});
 }

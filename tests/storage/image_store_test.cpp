@@ -1,5 +1,6 @@
 #include "storage/image_store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <thread>
@@ -182,4 +183,76 @@ TEST_CASE("pictures of megabytes come back as they were") {
   for (std::size_t i = 0; i < big.original.size(); ++i) big.original[i] = static_cast<char>(i * i >> 7);
   const auto row = ImageStore::create(path, kInfo)->write({.images = {big}}).rows.at(0);
   CHECK(ImageStore::open(path)->original(row) == big.original);
+}
+
+TEST_CASE("embeddings of a range of rows are visited, both ends included") {
+  const TemporaryDirectory directory;
+  const auto store = filled(directory.path() / "store");
+  store->write({.images = {image("d", "4"), image("e", "5")}, .deleted_ids = {"b"}});
+  const auto rows_of = [&](std::uint64_t first, std::uint64_t last) {
+    std::vector<std::uint64_t> rows;
+    store->for_each_embedding([&](std::uint64_t row, std::span<const float>) { rows.push_back(row); }, first, last);
+    return rows;
+  };
+  CHECK(rows_of(1, 3) == std::vector<std::uint64_t>{2, 3});
+  CHECK(rows_of(0, 0) == std::vector<std::uint64_t>{0});
+  CHECK(rows_of(4, UINT64_MAX) == std::vector<std::uint64_t>{4});
+  CHECK(rows_of(5, 9).empty());
+}
+
+TEST_CASE("many ids are found at once, in their order") {
+  const TemporaryDirectory directory;
+  const auto store = filled(directory.path() / "store");
+  const std::vector<std::string> ids{"c", "nobody", "a", "c", ""};
+  const auto found = store->find_many(ids);
+  REQUIRE(found.size() == 5);
+  CHECK(found[0] == store->find("c"));
+  CHECK(!found[1]);
+  CHECK(found[2] == store->find("a"));
+  CHECK(found[3] == found[0]);
+  CHECK(!found[4]);
+  CHECK(store->find_many({}).empty());
+}
+
+TEST_CASE("every record is visited in order of ids, with its embedding if wanted, as things were when it began") {
+  const TemporaryDirectory directory;
+  const auto store = ImageStore::create(directory.path() / "store", kInfo);
+  clipdex::storage::WriteRequest request;
+  for (int i = 0; i < 1000; ++i) request.images.push_back(image("id" + std::to_string(1000 + i), "1", static_cast<float>(i)));
+  store->write(std::move(request));
+  store->write({.deleted_ids = {"id1500"}});
+  std::vector<std::string> ids;
+  bool right = true;
+  store->for_each_record(
+      [&](const clipdex::storage::ImageRecord& record, std::span<const float> embedding) {
+        if (ids.empty()) store->write({.images = {image("id1999", "2", 7)}, .deleted_ids = {"id1998"}});
+        ids.push_back(record.id);
+        right = right && embedding.size() == 3 && embedding[0] == static_cast<float>(std::stoi(record.id.substr(2)) - 1000);
+      },
+      "id1499", /*with_embeddings=*/true);
+  CHECK(right);
+  REQUIRE(ids.size() == 499);
+  CHECK(ids.front() == "id1501");
+  CHECK(ids.back() == "id1999");
+  CHECK(std::is_sorted(ids.begin(), ids.end()));
+  std::size_t records = 0, floats = 0;
+  store->for_each_record([&](const clipdex::storage::ImageRecord&, std::span<const float> embedding) {
+    ++records;
+    floats += embedding.size();
+  });
+  CHECK(records == store->count());
+  CHECK(floats == 0);
+}
+
+TEST_CASE("the steps between durable states are told in their order") {
+  const TemporaryDirectory directory;
+  std::vector<std::string> steps;
+  const auto store =
+      ImageStore::create(directory.path() / "store", kInfo, {.on_durable_step = [&](std::string_view step) { steps.emplace_back(step); }});
+  steps.clear();
+  store->write({.images = {image("a", "1")}});
+  store->put_index_manifest("m", 1);
+  store->checkpoint(directory.path() / "copy");
+  CHECK(steps == std::vector<std::string>{"write: begin", "write: durable", "manifest: begin", "manifest: durable", "checkpoint: begin",
+                                          "checkpoint: made", "checkpoint: durable"});
 }
