@@ -1,7 +1,5 @@
 #include "index/ivf_pq.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
