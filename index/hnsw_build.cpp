@@ -1,7 +1,6 @@
 // The building of HNSW graphs, by FAISS.
 #include <faiss/IndexHNSW.h>
 #include <faiss/impl/DistanceComputer.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cstring>

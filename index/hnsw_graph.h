@@ -19,8 +19,7 @@ struct HNSW;
 namespace clipdex::index {
 
 struct HnswParameters {
-  // M of the paper: links of a vector on the upper levels, and half of those on the lowest. With efConstruction 100 measured on CLIP-like
-  // vectors (benchmarks/index_bench.cpp): more of either finds no more for the same number of comparisons.
+  // M of the paper: links of a vector on each upper level, and half of those on the lowest.
   std::uint32_t links = 16;
   std::uint32_t candidates = 100;  // efConstruction
 };
