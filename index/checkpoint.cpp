@@ -122,7 +122,7 @@ std::optional<Checkpoint> VectorIndex::checkpoint() {
     if (segment.number != 0) checkpoint.segments.push_back(segment.number);
   }
   std::sort(checkpoint.segments.begin(), checkpoint.segments.end());
-  impl_->pending = {checkpoint.segments.begin(), checkpoint.segments.end()};
+  impl_->pending.insert(checkpoint.segments.begin(), checkpoint.segments.end());
   return checkpoint;
 }
 
@@ -152,10 +152,16 @@ void VectorIndex::Impl::remove_unneeded() {
       return true;
     });
   }
-  for (const auto& file : files) {
+  for (; !files.empty(); files.pop_back()) {
     std::error_code ignored;  // what cannot be removed is found again by the next open()
-    std::filesystem::remove(file, ignored);
-    step("file removed");
+    std::filesystem::remove(files.back(), ignored);
+    try {
+      step("file removed");
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      left_over.insert(left_over.end(), files.begin(), files.end());
+      throw;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 // What HnswGraph::write() writes, little-endian: FileHeader; the highest level of each vector, a byte each; their links on level 0, int32
-// [n, 2 * links]; their links on the levels above, int32 [sum of levels, links], vector by vector from level 1 up. -1 ends a short list.
+// [n, 2 * links]; their links on the levels above, int32 [sum of levels, links], vector by vector from level 1 up; the
+// copies, two uint32 each: a vector that is linked, and one that equals it and is not. -1 ends a short list.
 #include <algorithm>
 #include <cstring>
 #include <numeric>
@@ -22,6 +23,7 @@ struct FileHeader {
   std::uint32_t candidates = 0;
   std::uint32_t entry = 0;
   std::uint64_t n = 0;
+  std::uint64_t copies = 0;
 };
 
 [[noreturn]] void refuse(const std::string& why) { throw std::runtime_error("these bytes are no HNSW graph of this segment: " + why); }
@@ -29,11 +31,13 @@ struct FileHeader {
 }  // namespace
 
 void HnswGraph::write(std::ostream& out) const {
-  const FileHeader header{.links = parameters_.links, .candidates = parameters_.candidates, .entry = entry_, .n = n_};
+  const FileHeader header{
+      .links = parameters_.links, .candidates = parameters_.candidates, .entry = entry_, .n = n_, .copies = copies_.size()};
   write_bytes(out, &header, 1);
   write_bytes(out, levels_);
   write_bytes(out, level_0_);
   write_bytes(out, upper_);
+  write_bytes(out, copies_);
 }
 
 std::unique_ptr<const HnswGraph> HnswGraph::read(std::span<const std::byte> bytes, std::size_t n) {
@@ -56,8 +60,10 @@ std::unique_ptr<const HnswGraph> HnswGraph::read(std::span<const std::byte> byte
   graph->levels_ = take_values<std::uint8_t>(bytes, n);
   const auto upper = std::accumulate(graph->levels_.begin(), graph->levels_.end(), std::uint64_t{0});
   graph->level_0_ = take_values<std::int32_t>(bytes, n * graph->width());
-  if (bytes.size() != upper * header.links * sizeof(std::int32_t)) refuse("their number does not fit the levels");
+  if (header.copies >= n || bytes.size() != upper * header.links * sizeof(std::int32_t) + header.copies * sizeof(Copy))
+    refuse("their number does not fit the levels");
   graph->upper_ = take_values<std::int32_t>(bytes, static_cast<std::size_t>(upper) * header.links);
+  graph->copies_ = take_values<Copy>(bytes, static_cast<std::size_t>(header.copies));
   graph->index_upper_levels();
   graph->check_links();
   return graph;
@@ -68,6 +74,8 @@ void HnswGraph::check_links() const {
   const auto level_of = [this](std::size_t node) { return levels_[node]; };
   const std::uint8_t top = level_of(entry_);
   bool good = top < kMostLevels;
+  for (const auto& copy : copies_) good &= copy.node < n && copy.copy < n;
+  good &= std::is_sorted(copies_.begin(), copies_.end(), [](const Copy& a, const Copy& b) { return a.node < b.node; });
   for (const auto link : level_0_) good &= link >= -1 && link < n;
   for (std::size_t node = 0; node < n_ && good; ++node) {
     good &= level_of(node) <= top;

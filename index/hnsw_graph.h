@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "index/approximation.h"
@@ -11,11 +12,14 @@
 #include "index/row_filter.h"
 #include "index/scratch_pool.h"
 
+namespace faiss {
+struct HNSW;
+}
+
 namespace clipdex::index {
 
 struct HnswParameters {
-  // M of the paper: links of a vector on the upper levels, and half of those on the lowest. With efConstruction 100 measured on CLIP-like
-  // vectors (benchmarks/index_bench.cpp): more of either finds no more for the same number of comparisons.
+  // M of the paper: links of a vector on each upper level, and half of those on the lowest.
   std::uint32_t links = 16;
   std::uint32_t candidates = 100;  // efConstruction
 };
@@ -41,6 +45,11 @@ class HnswGraph : public Approximation {
     float score;
     std::uint32_t node;
   };
+  // Equal vectors are linked once: links among copies would take the place of all that lead elsewhere.
+  struct Copy {
+    std::uint32_t node;
+    std::uint32_t copy;
+  };
   struct Scratch;
   struct Query;
 
@@ -52,7 +61,10 @@ class HnswGraph : public Approximation {
   }
   // Where the lists of each vector's upper levels start.
   void index_upper_levels();
+  // Of a vector that is linked: those that equal it.
+  std::span<const Copy> copies_of(std::uint32_t node) const;
   void check_links() const;
+  void take_links(const faiss::HNSW& built, const std::vector<std::uint32_t>& distinct);
 
   Scored descend(const Query& query, Scratch& scratch) const;
   bool walk(const Query& query, Scored start, Scratch& scratch) const;
@@ -64,6 +76,7 @@ class HnswGraph : public Approximation {
   std::vector<std::uint8_t> levels_;   // the highest level of each vector, 0 for most
   std::vector<std::int32_t> level_0_;  // [n, 2 * links]; -1 ends a list that is not full
   std::vector<std::int32_t> upper_;    // [sum of levels, links]: vector by vector, from level 1 up
+  std::vector<Copy> copies_;           // by node; a copy has no links and is in no list
   std::vector<std::uint32_t> upper_start_;
   InnerProductFunction inner_products_ = inner_product_function();
   std::unique_ptr<ScratchPool<Scratch>> pool_;

@@ -66,7 +66,7 @@ struct VectorIndex::Impl {
   std::uint64_t next_file = 1;
   std::set<std::uint64_t> on_disk;               // numbers of the files that are ours
   std::set<std::uint64_t> durable;               // of those, what the last durable checkpoint names
-  std::set<std::uint64_t> pending;               // and the last one that was handed out
+  std::set<std::uint64_t> pending;               // and those that were handed out since
   std::string durable_manifest;                  // the last one that is stored
   std::vector<std::filesystem::path> left_over;  // what open() found in the directory and nothing needs
 

@@ -29,14 +29,24 @@ struct Run {
 // Adds the neighbours of `run` on both sides that are of no higher tier than `tier`.
 Run extended(Run run, int tier, std::span<const PlannedSegment> segments, const PlanOptions& options) {
   const auto fits = [&](std::size_t i) { return tier_of(live(segments[i]), options) <= tier; };
-  while (run.first > 0 && fits(run.first - 1)) {
-    run = {run.first - 1, run.count + 1, run.rows + live(segments[run.first - 1])};
-  }
+  while (run.first > 0 && fits(run.first - 1)) run = {run.first - 1, run.count + 1, run.rows + live(segments[run.first - 1])};
   while (run.first + run.count < segments.size() && fits(run.first + run.count)) {
     run.rows += live(segments[run.first + run.count]);
     ++run.count;
   }
   return run;
+}
+
+// Whether segments of no higher tier than `tier` are to be merged: kFanOut of them are of it, or there are more than kFanOut - 1 for each
+// tier up to it, so that some tier has kFanOut of them, wherever they are.
+bool is_full(std::size_t of_tier, std::size_t all, int tier) {
+  return of_tier >= kFanOut || all > (kFanOut - 1) * static_cast<std::size_t>(tier - kTierMin + 1);
+}
+
+std::size_t count_of_tier(const Run& run, int tier, std::span<const PlannedSegment> segments, const PlanOptions& options) {
+  const auto in_run = segments.subspan(run.first, run.count);
+  return static_cast<std::size_t>(
+      std::count_if(in_run.begin(), in_run.end(), [&](const auto& segment) { return tier_of(live(segment), options) == tier; }));
 }
 
 // The first run of a tier that is full, the lowest tier first.
@@ -46,7 +56,7 @@ std::optional<Run> full_run(std::span<const PlannedSegment> segments, const Plan
   for (int tier = kTierMin; tier <= highest; ++tier) {
     for (std::size_t first = 0; first < segments.size();) {
       const Run run = extended({first, 0, 0}, tier, segments, options);
-      if (run.count >= kFanOut) return run;
+      if (is_full(count_of_tier(run, tier, segments, options), run.count, tier)) return run;
       first += run.count + 1;
     }
   }
@@ -57,8 +67,10 @@ std::optional<Run> due_merge(std::span<const PlannedSegment> segments, const Pla
   auto run = full_run(segments, options);
   while (run) {
     // Would the result be merged again at once? Then all of it is one merge.
-    const Run next = extended(*run, tier_of(run->rows, options), segments, options);
-    if (next.count - run->count + 1 < kFanOut) break;
+    const int tier = tier_of(run->rows, options);
+    const Run next = extended(*run, tier, segments, options);
+    const std::size_t of_tier = count_of_tier(next, tier, segments, options) - count_of_tier(*run, tier, segments, options);
+    if (next.count == run->count || !is_full(of_tier + 1, next.count - run->count + 1, tier)) break;
     run = next;
   }
   return run;

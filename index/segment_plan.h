@@ -2,8 +2,9 @@
 //
 // Sealed buffers are flat and as large as the buffer. A segment's tier is the logarithm of its live rows, to base kFanOut, of the buffer's
 // size. kFanOut adjacent segments of a tier (with smaller ones between them) are merged into one of the next, and if that completes the
-// next tier too, everything is merged at once. So there are at most about kFanOut - 1 segments a tier, and rows of the segments always are
-// ascending, disjoint runs.
+// next tier too, everything is merged at once. Segments that never get kFanOut neighbours of their tier (deletions make segments of any
+// size) are merged when there are more than kFanOut - 1 of them a tier. So that is the bound on their number, and rows of the segments
+// always are ascending, disjoint runs.
 //
 // Copying rows is cheap (it is bound by the disk) and building a graph or codes is not: 1 ms a row and more. So sealed buffers are written
 // first, then merges of flat segments that are due are done, flat again; only when nothing of this is left to do is an approximation built
