@@ -73,6 +73,8 @@ class Collection {
 
   // Throws std::invalid_argument (limit, vector), ImageError (query image), UnknownImageError (query id).
   SearchResult search(const SearchRequest& request) const;
+  // One outcome a request, in order; one that fails does not touch the others.
+  std::vector<SearchOutcome> search_many(std::span<const SearchRequest> requests) const;
 
   std::optional<ImageRecord> get(std::string_view id) const;
   std::optional<std::string> content(std::string_view id, ContentSize size) const;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <optional>
 #include <string>
 #include <variant>
@@ -46,6 +47,12 @@ struct SearchResult {
   double encode_ms = 0;
   double search_ms = 0;
   double total_ms = 0;
+};
+
+// Of one search among many: its result, or what it threw.
+struct SearchOutcome {
+  SearchResult result;
+  std::exception_ptr error;
 };
 
 inline constexpr std::size_t kSearchLimitMax = 1000;
