@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "cli/picture.h"
 #include "cli/stop_signal.h"
 #include "engine/engine.h"
+#include "http/log.h"
 #include "http/server.h"
 
 namespace clipdex::cli {
@@ -24,7 +26,8 @@ struct ServeOptions {
   engine::ImageLimits limits;
   int encoder_threads = 0;
   bool exact_decode = false;
-  int idle_seconds = 30, silence_seconds = 10;
+  int idle_seconds = 30, silence_seconds = 10, head_seconds = 30, body_seconds = 300;
+  std::string log_format = "text";
 };
 
 constexpr std::size_t kBodyMax = std::size_t{1} << 30;
@@ -56,21 +59,31 @@ void introduce(const engine::Engine& engine, const ServeOptions& options, double
   say(line);
 }
 
-// Connections and the stores' files are many more than the usual soft limit allows.
-void raise_descriptor_limit() {
+// Connections and the stores' files are many more than the usual soft limit allows. The number of connections that the hard limit
+// leaves room for.
+std::size_t raise_descriptor_limit(std::size_t connections) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return connections;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  const auto possible = std::max<std::size_t>(limit.rlim_max / 2, 1);  // the other half is for files
+  if (possible >= connections) return connections;
+  say("the system allows " + std::to_string(limit.rlim_max) + " open files: at most " + std::to_string(possible) +
+      " connections are taken (ulimit -n raises it)");
+  return possible;
 }
 
 int serve(ServeOptions options) {
   const auto start = std::chrono::steady_clock::now();
   spdlog::set_level(spdlog::level::from_str(options.log_level));
   options.server.idle_timeout = std::chrono::seconds(options.idle_seconds);
-  options.server.header_timeout = std::chrono::seconds(options.silence_seconds);
+  options.server.silence_timeout = std::chrono::seconds(options.silence_seconds);
+  options.server.head_timeout = std::chrono::seconds(options.head_seconds);
+  options.server.body_timeout = std::chrono::seconds(options.body_seconds);
+  options.server.log_format = options.log_format == "json" ? http::LogFormat::kJson : http::LogFormat::kText;
+  http::set_log_format(options.server.log_format);
   options.limits.bytes_max = options.server.body_bytes_max;
-  raise_descriptor_limit();
+  options.server.connections_max = raise_descriptor_limit(options.server.connections_max);
   const StopSignal stop;
   http::Server server(options.server);
   engine::Engine engine({.data_directory = options.data,
@@ -115,7 +128,12 @@ void add_serve_command(CLI::App& program, Action& action) {
   command->add_option("--max-pixels", options->limits.pixels_max, "Largest picture in pixels")
       ->check(CLI::Range(std::size_t{1}, kPixelsMax))
       ->capture_default_str();
-  command->add_option("--connections", options->server.threads, "Connections served at once (default 64)")->check(CLI::Range(1, 1000));
+  command->add_option("--connections", options->server.connections_max, "Connections that may be open at once")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{10'000}))
+      ->capture_default_str();
+  command->add_option("--max-bodies-in-memory", options->server.bodies_bytes_max, "Request bodies in memory at once, such as 1GiB")
+      ->transform(CLI::AsSizeValue(false))
+      ->capture_default_str();
   command->add_option("--max-side", options->limits.side_max, "Largest width and height of a picture")
       ->check(CLI::Range(1, 65'535))
       ->capture_default_str();
@@ -125,6 +143,12 @@ void add_serve_command(CLI::App& program, Action& action) {
   command->add_option("--request-timeout", options->silence_seconds, "Seconds of silence within a request until it is given up")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
+  command->add_option("--head-timeout", options->head_seconds, "Seconds for a request's line and headers")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str();
+  command->add_option("--body-timeout", options->body_seconds, "Seconds for a request's whole body, and for a whole answer")
+      ->check(CLI::Range(1, 86'400))
+      ->capture_default_str();
   command->add_option("--idle-timeout", options->idle_seconds, "Seconds until an idle connection is closed")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
@@ -133,6 +157,9 @@ void add_serve_command(CLI::App& program, Action& action) {
   command->add_flag("--exact-decode", options->exact_decode, kExactDecodeHelp);
   command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error or off; a request is one line at info")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+  command->add_option("--log-format", options->log_format, "text, or json: one object a line")
+      ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   command->footer("Examples:\n  clipdex serve\n  clipdex serve --data /srv/pictures --model ~/models/clip-vit-base-patch32 --port 9000");
   command->callback([options, &action] { action = [options] { return serve(*options); }; });

@@ -100,6 +100,7 @@ struct Engine::Impl {
     return true;
   }
 
+  Metrics metrics;  // first: what the others count while they end
   std::chrono::milliseconds drop_wait;
   DataDirectory data;
   std::shared_ptr<const ClipEncoder> encoder;
@@ -116,6 +117,7 @@ Engine::Engine(const EngineOptions& options) : impl_(std::make_unique<Impl>(opti
 Engine::~Engine() = default;
 
 const ClipEncoder& Engine::encoder() const { return *impl_->encoder; }
+Metrics& Engine::metrics() const { return impl_->metrics; }
 const ImageLimits& Engine::limits() const { return impl_->preparation->limits(); }
 std::vector<float> Engine::embed_image(const std::string& file) const { return impl_->preparation->embed(file); }
 

@@ -11,6 +11,7 @@
 #include "engine/classification.h"
 #include "engine/collection.h"
 #include "engine/errors.h"
+#include "engine/metrics.h"
 #include "engine/model.h"
 #include "engine/snapshot.h"
 
@@ -52,6 +53,8 @@ class Engine {
 
   const ClipEncoder& encoder() const;
   const ImageLimits& limits() const;
+  // Counting changes nothing of the engine that a caller can see.
+  Metrics& metrics() const;
   // The unit embedding of a picture file. Throws ImageError.
   std::vector<float> embed_image(const std::string& file) const;
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "http/body_memory.h"
+
 namespace clipdex::http {
 
 struct Part {
@@ -24,9 +26,10 @@ struct Body {
 // What cpp-httplib may read of a body whose limit is `body_bytes_max`: the rest is thrown away before the client is told.
 std::size_t readable_bytes_max(std::size_t body_bytes_max);
 
-// Throws HttpError: 413 over the limit (with a declared length, chunked and compressed alike), 400 for a body that breaks off or is no
-// valid multipart, 415 for an unknown compression. After that the connection may hold the rest of the body, and is to be closed.
+// What is kept of it is taken from `memory` first. Throws HttpError: 413 over the limit (with a declared length, chunked and compressed
+// alike), 400 for a body that breaks off or is no valid multipart, 415 for an unknown compression, 503 while the memory is full. After that
+// the connection may hold the rest of the body, and is to be closed.
 Body read_body(const httplib::Request& request, const httplib::Response& response, const httplib::ContentReader& reader,
-               std::size_t bytes_max);
+               std::size_t bytes_max, BodyMemory::Share& memory);
 
 }  // namespace clipdex::http

@@ -9,42 +9,162 @@
 namespace clipdex::http {
 namespace {
 
-constexpr std::array<Route, 20> kRoutes = {{
-    {"GET", "/v1/collections", list_collections},
-    {"PUT", "/v1/collections/{}", put_collection},
-    {"GET", "/v1/collections/{}", get_collection},
-    {"DELETE", "/v1/collections/{}", delete_collection},
-    {"POST", "/v1/collections/{}/images", post_images},
-    {"GET", "/v1/collections/{}/images", list_images},
-    {"GET", "/v1/collections/{}/images/{}", get_image},
-    {"PATCH", "/v1/collections/{}/images/{}", patch_image},
-    {"DELETE", "/v1/collections/{}/images/{}", delete_image},
-    {"GET", "/v1/collections/{}/images/{}/content", get_content},
-    {"POST", "/v1/collections/{}/search", post_search},
-    {"POST", "/v1/classify", post_classify},
-    {"POST", "/v1/embeddings", post_embeddings},
-    {"GET", "/v1/info", get_info},
-    {"GET", "/healthz", get_health},
-    {"GET", "/readyz", get_readiness},
-    {"GET", "/", get_page},
-    {"GET", "/app.js", get_page},
-    {"GET", "/style.css", get_page},
-    {"GET", "/favicon.ico", get_page},
+constexpr const char* kHtml = "text/html";
+
+constexpr std::array<Route, 22> kRoutes = {{
+    {"GET",
+     "/v1/collections",
+     list_collections,
+     {.id = "listCollections", .tag = "collections", .summary = "All collections", .answers = {{{200, "Collections"}}}}},
+    {"PUT",
+     "/v1/collections/{collection}",
+     put_collection,
+     {.id = "createCollection",
+      .tag = "collections",
+      .summary = "Make a collection, or find that it is there with the same settings",
+      .body = "Settings",
+      .answers = {{{200, "Collection"}, {201, "Collection"}}},
+      .errors = {409, 422, 507}}},
+    {"GET",
+     "/v1/collections/{collection}",
+     get_collection,
+     {.id = "getCollection", .tag = "collections", .summary = "One collection", .answers = {{{200, "Collection"}}}, .errors = {404, 409}}},
+    {"DELETE",
+     "/v1/collections/{collection}",
+     delete_collection,
+     {.id = "dropCollection",
+      .tag = "collections",
+      .summary = "Drop a collection with all its images",
+      .answers = {{{204, ""}}},
+      .errors = {404, 409}}},
+    {"POST",
+     "/v1/collections/{collection}/images",
+     post_images,
+     {.id = "ingestImages",
+      .tag = "images",
+      .summary = "Store images; one result an image, in order",
+      .body = "Images",
+      .answers = {{{200, "IngestResults"}}},
+      .errors = {404, 409, 422, 507}}},
+    {"GET",
+     "/v1/collections/{collection}/images",
+     list_images,
+     {.id = "listImages",
+      .tag = "images",
+      .summary = "A page of records in order of their ids",
+      .query = {"limit", "cursor"},
+      .answers = {{{200, "ImagePage"}}},
+      .errors = {404, 409, 422}}},
+    {"GET",
+     "/v1/collections/{collection}/images/{id}",
+     get_image,
+     {.id = "getImage", .tag = "images", .summary = "One record", .answers = {{{200, "Image"}}}, .errors = {404, 409}}},
+    {"PATCH",
+     "/v1/collections/{collection}/images/{id}",
+     patch_image,
+     {.id = "patchImage",
+      .tag = "images",
+      .summary = "Change the metadata by a JSON merge patch (RFC 7396)",
+      .body = "Patch",
+      .answers = {{{200, "Image"}}},
+      .errors = {404, 409, 422, 507}}},
+    {"DELETE",
+     "/v1/collections/{collection}/images/{id}",
+     delete_image,
+     {.id = "deleteImage", .tag = "images", .summary = "Delete one image", .answers = {{{204, ""}}}, .errors = {404, 409, 507}}},
+    {"GET",
+     "/v1/collections/{collection}/images/{id}/content",
+     get_content,
+     {.id = "getContent",
+      .tag = "images",
+      .summary = "The thumbnail, or the file that was ingested",
+      .query = {"size"},
+      .answers = {{{200, "", "image/*"}, {206, "", "image/*"}, {304, ""}}},
+      .errors = {404, 409, 416, 422}}},
+    {"POST",
+     "/v1/collections/{collection}/search",
+     post_search,
+     {.id = "search",
+      .tag = "search",
+      .summary = "Find images by a text, a picture, an image of the collection or a vector; or run many searches",
+      .body = "Search",
+      .answers = {{{200, "SearchAnswer"}}},
+      .errors = {404, 409, 422}}},
+    {"POST",
+     "/v1/classify",
+     post_classify,
+     {.id = "classify",
+      .tag = "model",
+      .summary = "Which of some labels a picture goes with",
+      .body = "Classify",
+      .answers = {{{200, "Classification"}}},
+      .errors = {422}}},
+    {"POST",
+     "/v1/embeddings",
+     post_embeddings,
+     {.id = "embed",
+      .tag = "model",
+      .summary = "Embeddings of texts and pictures, in OpenAI's shape",
+      .body = "Embed",
+      .answers = {{{200, "Embeddings"}}},
+      .errors = {404, 422}}},
+    {"GET", "/v1/info", get_info, {.id = "getInfo", .tag = "server", .summary = "Version, model and limits", .answers = {{{200, "Info"}}}}},
+    {"GET", "/healthz", get_health, {.id = "getHealth", .tag = "server", .summary = "The process answers", .answers = {{{200, "Status"}}}}},
+    {"GET",
+     "/readyz",
+     get_readiness,
+     {.id = "getReadiness", .tag = "server", .summary = "The server takes requests", .answers = {{{200, "Status"}, {503, "Status"}}}}},
+    {"GET",
+     "/metrics",
+     get_metrics,
+     {.id = "getMetrics", .tag = "server", .summary = "Metrics in Prometheus' text format", .answers = {{{200, "", "text/plain"}}}}},
+    {"GET",
+     "/openapi.json",
+     get_openapi,
+     {.id = "getDescription", .tag = "server", .summary = "This document", .answers = {{{200, "Description"}}}}},
+    {"GET", "/", get_page, {.id = "getPage", .tag = "page", .summary = "The page", .answers = {{{200, "", kHtml}}}, .any_query = true}},
+    {"GET",
+     "/app.js",
+     get_page,
+     {.id = "getScript", .tag = "page", .summary = "The page's script", .answers = {{{200, "", "text/javascript"}}}, .any_query = true}},
+    {"GET",
+     "/style.css",
+     get_page,
+     {.id = "getStyle", .tag = "page", .summary = "The page's style sheet", .answers = {{{200, "", "text/css"}}}, .any_query = true}},
+    {"GET", "/favicon.ico", get_page, {.id = "getIcon", .tag = "page", .summary = "No icon", .answers = {{{204, ""}}}, .any_query = true}},
 }};
 
-std::vector<std::string_view> split(std::string_view path) {
-  std::vector<std::string_view> segments;
-  while (true) {
-    const auto slash = path.find('/');
-    segments.push_back(path.substr(0, slash));
-    if (slash == std::string_view::npos) return segments;
-    path.remove_prefix(slash + 1);
-  }
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+// Takes the first segment off the path. False if there is none left.
+bool next_segment(std::optional<std::string_view>& path, std::string_view& segment) {
+  if (!path) return false;
+  const auto slash = path->find('/');
+  segment = path->substr(0, slash);
+  path = slash == std::string_view::npos ? std::nullopt : std::optional(path->substr(slash + 1));
+  return true;
 }
 
-bool matches(const std::vector<std::string_view>& pattern, const std::vector<std::string_view>& path) {
-  return std::equal(pattern.begin(), pattern.end(), path.begin(), path.end(),
-                    [](auto wanted, auto segment) { return wanted == "{}" ? !segment.empty() : wanted == segment; });
+// Calls value(segment) for each {...} of a pattern that fits.
+template <typename Value>
+bool matches(std::string_view pattern, std::string_view path, const Value& value) {
+  std::optional<std::string_view> pattern_left = pattern, path_left = path;
+  std::string_view wanted, segment;
+  while (next_segment(pattern_left, wanted)) {
+    if (!next_segment(path_left, segment)) return false;
+    if (!wanted.starts_with('{')) {
+      if (wanted != segment) return false;
+    } else if (segment.empty()) {
+      return false;
+    } else {
+      value(segment);
+    }
+  }
+  return !path_left;
+}
+
+bool matches(std::string_view pattern, std::string_view path) {
+  return matches(pattern, path, [](std::string_view) {});
 }
 
 int hex_digit(char c) {
@@ -72,27 +192,33 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return decoded;
 }
 
-Match find_route(std::string_view method, std::string_view target) {
-  const auto path = split(target.substr(0, target.find('?')));
+std::span<const Route> routes() { return kRoutes; }
+
+const Route* find_route(std::string_view method, std::string_view target) {
+  const auto path = path_of(target);
+  for (const auto& route : kRoutes) {
+    if (route.method == (method == "HEAD" ? "GET" : method) && matches(route.pattern, path)) return &route;
+  }
+  return nullptr;
+}
+
+void refuse_target(std::string_view target) {
   std::string allowed;
   for (const auto& route : kRoutes) {
-    const auto pattern = split(route.pattern);
-    if (!matches(pattern, path)) continue;
-    if (route.method != (method == "HEAD" ? "GET" : method)) {
-      allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
-      continue;
-    }
-    Match match{route.handler, {}};
-    for (std::size_t i = 0; i < pattern.size(); ++i) {
-      if (pattern[i] != "{}") continue;
-      auto value = percent_decode(path[i]);
-      if (!value) throw malformed("the path has a broken percent-encoding");
-      match.values.push_back(std::move(*value));
-    }
-    return match;
+    if (matches(route.pattern, path_of(target))) allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
   }
-  if (allowed.empty()) throw HttpError(404, "not_found", "there is nothing here: see /v1/info, and docs/api.md for the paths");
+  if (allowed.empty()) throw HttpError(404, "not_found", "there is nothing here: see /openapi.json for the paths");
   throw HttpError(405, "method_not_allowed", "this path takes " + allowed, {{"allow", allowed}});
+}
+
+std::vector<std::string> path_values(const Route& route, std::string_view target) {
+  std::vector<std::string> values;
+  matches(route.pattern, path_of(target), [&](std::string_view segment) {
+    auto value = percent_decode(segment);
+    if (!value) throw malformed("the path has a broken percent-encoding");
+    values.push_back(std::move(*value));
+  });
+  return values;
 }
 
 std::shared_ptr<engine::Collection> Call::collection() const {

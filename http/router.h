@@ -4,6 +4,7 @@
 #include <httplib.h>
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,7 +12,9 @@
 #include "engine/engine.h"
 #include "http/body.h"
 #include "http/json_fields.h"
+#include "http/operations.h"
 #include "http/server.h"
+#include "http/server_state.h"
 
 namespace clipdex::http {
 
@@ -19,13 +22,14 @@ namespace clipdex::http {
 struct Call {
   engine::Engine& engine;
   const ServerOptions& options;
+  const ServerState& server;
   bool stopping = false;
-  std::vector<std::string> values;  // of the pattern's {} segments, percent-decoded
+  std::vector<std::string> values;  // of the pattern's {...} segments, percent-decoded
   const httplib::Request& request;
   httplib::Response& response;
   Body body;
 
-  // The collection that the first {} names; 404 if there is none.
+  // The collection that the first {...} names; 404 if there is none.
   std::shared_ptr<engine::Collection> collection() const;
   // The body as JSON. 400 if it is empty or none.
   json json_body() const;
@@ -37,20 +41,25 @@ struct Call {
 
 using Handler = void (*)(Call&);
 
+// A row of the route table, from which requests are answered, counted and described (/openapi.json).
 struct Route {
   std::string_view method;
-  std::string_view pattern;  // "/v1/collections/{}/images/{}": {} is one segment, whatever it holds
+  std::string_view pattern;  // "/v1/collections/{collection}/images/{id}": {...} is one segment, whatever it holds
   Handler handler;
+  Operation operation;
 };
 
-struct Match {
-  Handler handler = nullptr;
-  std::vector<std::string> values;
-};
+std::span<const Route> routes();
 
-// target: the request line's, with its query, still percent-encoded: an id may hold "%2F". HEAD is answered by GET's handlers.
-// Throws HttpError: 404 for an unknown path, 405 (with the methods that exist) for a known one, 400 for a broken percent-encoding.
-Match find_route(std::string_view method, std::string_view target);
+// The route that answers, or nullptr if the path or the method is unknown. HEAD is answered by GET's routes.
+// target: the request line's, with its query, still percent-encoded: an id may hold "%2F".
+const Route* find_route(std::string_view method, std::string_view target);
+
+// Throws the HttpError for a target without a route: 404 for an unknown path, 405 (with the methods that exist) for a known one.
+[[noreturn]] void refuse_target(std::string_view target);
+
+// Of the pattern's {...} segments, percent-decoded. Throws HttpError 400 for a broken percent-encoding.
+std::vector<std::string> path_values(const Route& route, std::string_view target);
 
 // "%2F" -> "/"; nothing for a broken sequence.
 std::optional<std::string> percent_decode(std::string_view text);
@@ -72,6 +81,8 @@ void post_embeddings(Call& call);
 void get_info(Call& call);
 void get_health(Call& call);
 void get_readiness(Call& call);
+void get_metrics(Call& call);
+void get_openapi(Call& call);
 void get_page(Call& call);
 
 }  // namespace clipdex::http

@@ -25,7 +25,10 @@ void post_images(Call& call) {
     items = parse_ingest(Fields(body, ""), call.options.images_per_request_max);
   }
   json results = json::array();
-  for (const auto& result : collection->ingest(items)) results.push_back(to_json(result));
+  for (const auto& result : collection->ingest(items)) {
+    call.engine.metrics().ingested(result.status).add();
+    results.push_back(to_json(result));
+  }
   call.answer(200, {{"results", std::move(results)}});
 }
 

@@ -31,4 +31,10 @@ void get_health(Call& call) { call.answer(200, {{"status", "ok"}}); }
 
 void get_readiness(Call& call) { call.answer(call.stopping ? 503 : 200, {{"status", call.stopping ? "stopping" : "ready"}}); }
 
+void get_openapi(Call& call) {
+  call.allow_parameters({});
+  call.response.status = 200;
+  call.response.set_content(call.server.openapi, "application/json");
+}
+
 }  // namespace clipdex::http

@@ -5,6 +5,13 @@
 namespace clipdex::http {
 namespace {
 
+json failure(const Call& call, const std::exception_ptr& error) {
+  const auto answer = answer_for(error, call.response.get_header_value("X-Request-Id"));
+  auto value = json::parse(error_body(answer));
+  value["error"]["status"] = answer.status;
+  return value;
+}
+
 // Each search of many succeeds or fails by itself.
 json search_many(const Call& call, const engine::Collection& collection, const json& searches) {
   constexpr std::size_t kSearchesMax = 100;
@@ -12,16 +19,23 @@ json search_many(const Call& call, const engine::Collection& collection, const j
   if (searches.size() > kSearchesMax)
     throw invalid_value("\"searches\" has " + std::to_string(searches.size()) + " searches, and 100 are the limit");
   json results = json::array();
+  std::vector<engine::SearchRequest> requests;
+  std::vector<std::pair<std::size_t, SearchCall>> calls;  // by their place among the results
   for (std::size_t i = 0; i < searches.size(); ++i) {
     try {
-      const auto search = parse_search(Fields(searches[i], "searches[" + std::to_string(i) + "]"));
-      results.push_back(to_json(collection.search(search.request), search));
+      auto search = parse_search(Fields(searches[i], "searches[" + std::to_string(i) + "]"));
+      requests.push_back(std::move(search.request));
+      search.request = {.include_vector = requests.back().include_vector};
+      calls.emplace_back(i, std::move(search));
+      results.push_back(nullptr);
     } catch (...) {
-      const auto answer = answer_for(std::current_exception(), call.response.get_header_value("X-Request-Id"));
-      auto error = json::parse(error_body(answer));
-      error["error"]["status"] = answer.status;
-      results.push_back(std::move(error));
+      results.push_back(failure(call, std::current_exception()));
     }
+  }
+  const auto outcomes = collection.search_many(requests);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    const auto& [place, search] = calls[i];
+    results[place] = outcomes[i].error ? failure(call, outcomes[i].error) : to_json(outcomes[i].result, search);
   }
   return {{"results", std::move(results)}};
 }

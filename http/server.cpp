@@ -10,20 +10,23 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <stdexcept>
 #include <thread>
 
 #include "engine/engine.h"
+#include "http/connection_pool.h"
 #include "http/errors.h"
+#include "http/log.h"
+#include "http/openapi.h"
 #include "http/router.h"
 
 namespace clipdex::http {
 namespace {
 
 constexpr int kListenBacklog = 1024;
-constexpr std::size_t kThreadsDefault = 64;
-constexpr std::size_t kWaitingConnectionsMax = 1024;
+constexpr const char* kAnyPath = "/";
 constexpr const char* kRequestIdHeader = "X-Request-Id";
 
 bool is_request_id(const std::string& text) {
@@ -41,14 +44,6 @@ std::string request_id(const httplib::Request& request) {
   return text;
 }
 
-// One line of a length that a log can bear, whatever was sent.
-std::string loggable(const std::string& target) {
-  constexpr std::size_t kLengthMax = 256;
-  std::string text = target.substr(0, kLengthMax);
-  std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c <= ' ' || c == 0x7F; }, '?');
-  return target.size() > kLengthMax ? text + "..." : text;
-}
-
 void answer_error(httplib::Response& response, const ErrorAnswer& answer) {
   response.status = answer.status;
   if (answer.status == 405) response.set_header("Allow", answer.details.value("allow", ""));
@@ -56,15 +51,36 @@ void answer_error(httplib::Response& response, const ErrorAnswer& answer) {
   response.set_content(error_body(answer), "application/json");
 }
 
-// cpp-httplib closes a connection after an answer only if writing it failed, so a provider writes it whole and then says so.
+// One request on its way through cpp-httplib, which tells a handler nothing of its connection.
+struct Exchange {
+  Connection& connection;
+  const Route* route = nullptr;
+  bool close = false;  // the connection, after the answer: nobody knows where the next request would begin
+};
+thread_local Exchange* current = nullptr;
+
 void close_after(httplib::Response& response) {
-  auto text = std::make_shared<std::string>(std::move(response.body));
-  response.body.clear();
-  response.set_header("Connection", "close");
-  response.set_content_provider(text->size(), "application/json", [text](std::size_t offset, std::size_t length, httplib::DataSink& sink) {
-    sink.write(text->data() + offset, length);
-    return false;
-  });
+  current->close = true;
+  response.headers.erase("Keep-Alive");
+  if (!response.has_header("Connection")) response.set_header("Connection", "close");
+}
+
+// cpp-httplib reads other methods' bodies by itself, as much as fits twice.
+bool has_stray_body(const httplib::Request& request) {
+  const auto& method = request.method;
+  if (method == "POST" || method == "PUT" || method == "PATCH" || method == "DELETE") return false;
+  return request.has_header("Transfer-Encoding") ||
+         (request.has_header("Content-Length") && request.get_header_value("Content-Length") != "0");
+}
+
+ErrorAnswer too_slow() { return {408, "request_timeout", "the request took too long to arrive", nullptr}; }
+ErrorAnswer head_too_large() { return {431, "head_too_large", "the request's line and headers are too long", nullptr}; }
+
+// An answer where cpp-httplib gives none.
+std::string whole_answer(const char* status, const ErrorAnswer& answer, const char* headers) {
+  const auto body = error_body(answer);
+  return std::string("HTTP/1.1 ") + status + "\r\nConnection: close\r\nContent-Type: application/json\r\n" + headers +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 // A page of another site that the user visits may send requests here, but is not to change anything. Browsers say where a request comes
@@ -92,17 +108,69 @@ ErrorAnswer refusal(int status) {
   }
 }
 
+// cpp-httplib's server with our own connections: it accepts, parses and routes; they wait, read and write.
+class ConnectionServer final : public httplib::Server {
+ public:
+  std::function<void(int)> on_connection;
+
+  using httplib::Server::process_request;
+
+ private:
+  bool process_and_close_socket(socket_t descriptor) override {
+    on_connection(descriptor);
+    return true;
+  }
+};
+
+// Tasks run at once: each hands a new connection over and is done.
+class HandOver final : public httplib::TaskQueue {
+ public:
+  explicit HandOver(ConnectionPool& pool) : pool_(pool) {}
+  bool enqueue(std::function<void()> task) override {
+    task();
+    return true;
+  }
+  void shutdown() override { pool_.shutdown(); }
+
+ private:
+  ConnectionPool& pool_;
+};
+
+ServerOptions sensible(ServerOptions options) {
+  options.bodies_bytes_max = std::max(options.bodies_bytes_max, options.body_bytes_max);
+  return options;
+}
+
 }  // namespace
 
 struct Server::Impl {
-  explicit Impl(const ServerOptions& options_) : options(options_) {
+  explicit Impl(const ServerOptions& options_)
+      : options(sensible(options_)),
+        state{.requests = RequestMetrics(routes().size()),
+              .connections = {},
+              .bodies = {options.bodies_bytes_max, options.bodies_patience},
+              .openapi = {}},
+        pool(
+            {.connections_max = options.connections_max,
+             .idle = options.idle_timeout,
+             .limits = {.silence = options.silence_timeout, .head = options.head_timeout, .body = options.body_timeout},
+             .refusal = whole_answer("503 Service Unavailable",
+                                     {503, "overloaded", "the server has as many connections as it takes: try again later", nullptr},
+                                     "Retry-After: 1\r\n")},
+            [this](Connection& connection) { return serve(connection); }, state.connections) {
     configure();
     bind();
   }
 
   void configure() {
-    const std::size_t threads = options.threads == 0 ? kThreadsDefault : options.threads;
-    server.new_task_queue = [threads] { return new httplib::ThreadPool(threads, kWaitingConnectionsMax); };
+    server.on_connection = [this](int descriptor) {
+      try {
+        pool.accept(descriptor);
+      } catch (const std::exception& error) {
+        spdlog::error("a connection could not be taken: {}", error.what());
+      }
+    };
+    server.new_task_queue = [this] { return new HandOver(pool); };
     // Not cpp-httplib's default, SO_REUSEPORT: with that a second server would share the port in silence.
     server.set_socket_options([this](int descriptor) {
       const int yes = 1;
@@ -117,37 +185,41 @@ struct Server::Impl {
       response.status = kPayloadTooLarge;
       return kPayloadTooLarge;
     });
-    server.set_read_timeout(options.header_timeout);
-    server.set_write_timeout(options.header_timeout);
     server.set_keep_alive_timeout(options.idle_timeout.count());
     server.set_keep_alive_max_count(1'000'000);
+    server.set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
+      if (!has_stray_body(request)) return httplib::Server::HandlerResponse::Unhandled;
+      response.set_header(kRequestIdHeader, request_id(request));
+      answer_error(response, {400, "malformed_request", "this method takes no body", nullptr});
+      close_after(response);
+      return httplib::Server::HandlerResponse::Handled;
+    });
     server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
       if (!response.has_header(kRequestIdHeader)) response.set_header(kRequestIdHeader, request_id(request));
       if (!response.has_header("Content-Type")) {
-        // No handler of ours has seen it, so nobody knows where the next request would begin.
-        answer_error(response, refusal(response.status));
+        // No handler of ours has seen it.
+        answer_error(response, current->connection.timed_out()        ? too_slow()
+                               : current->connection.head_too_large() ? head_too_large()
+                                                                      : refusal(response.status));
         close_after(response);
       }
       return httplib::Server::HandlerResponse::Handled;
     });
     // A busy client is told to go; otherwise its next request would keep its connection, and with it the server, going.
     server.set_post_routing_handler([this](const httplib::Request&, httplib::Response& response) {
-      if (stopping && !response.has_header("Connection")) response.set_header("Connection", "close");
+      if (stopping || current->close) close_after(response);
     });
-    server.set_logger([](const httplib::Request& request, const httplib::Response& response) {
-      spdlog::info("{} {} {} {} bytes={} id={}", request.remote_addr, request.method, loggable(request.target), response.status,
-                   response.body.size(), response.get_header_value(kRequestIdHeader));
-    });
+    server.set_logger([this](const httplib::Request& request, const httplib::Response& response) { note(request, response); });
     const auto without_body = [this](const httplib::Request& request, httplib::Response& response) { handle(request, response, nullptr); };
     const auto with_body = [this](const httplib::Request& request, httplib::Response& response, const httplib::ContentReader& reader) {
       handle(request, response, &reader);
     };
-    server.Get(".*", without_body);
-    server.Options(".*", without_body);
-    server.Post(".*", with_body);
-    server.Put(".*", with_body);
-    server.Patch(".*", with_body);
-    server.Delete(".*", with_body);
+    server.Get(kAnyPath, without_body);
+    server.Options(kAnyPath, without_body);
+    server.Post(kAnyPath, with_body);
+    server.Put(kAnyPath, with_body);
+    server.Patch(kAnyPath, with_body);
+    server.Delete(kAnyPath, with_body);
   }
 
   void bind() {
@@ -167,34 +239,85 @@ struct Server::Impl {
     ::listen(listening, kListenBacklog);
   }
 
+  // One request of a connection. False when the connection is to be closed.
+  bool serve(Connection& connection) {
+    Exchange exchange{connection};
+    current = &exchange;
+    connection.begin_head();
+    bool closed = false, fine = false;
+    // Routing is ours (find_route), so cpp-httplib's regular expressions, which recurse once a character, get nothing to do.
+    const auto head_is_read = [&](httplib::Request& request) {
+      request.path = kAnyPath;
+      connection.begin_body();
+    };
+    try {
+      fine =
+          server.process_request(connection, connection.remote_address(), connection.remote_port(), "", 0, stopping, closed, head_is_read);
+    } catch (const std::exception& error) {  // of memory, in parsing: handlers' exceptions do not come here
+      spdlog::error("a request could not be read: {}", error.what());
+    }
+    // cpp-httplib says nothing to a request line that does not end.
+    if (!fine && connection.bytes_written() == 0 && connection.head_too_large()) {
+      connection.write(whole_answer("431 Request Header Fields Too Large", head_too_large(), ""));
+    } else if (!fine && connection.bytes_written() == 0 && connection.bytes_read() > 0 && connection.timed_out()) {
+      connection.write(whole_answer("408 Request Timeout", too_slow(), ""));
+    }
+    fine = connection.flush() && fine;
+    current = nullptr;
+    return fine && !closed && !exchange.close && !stopping;
+  }
+
   void handle(const httplib::Request& request, httplib::Response& response, const httplib::ContentReader* reader) {
     const std::string id = request_id(request);
     response.set_header(kRequestIdHeader, id);
+    current->route = find_route(request.method, request.target);
     bool body_is_read = reader == nullptr;
+    BodyMemory::Share memory(state.bodies);
     try {
       // The body first: an answer before it is read would leave it in the connection as the next request.
       Body body;
-      if (reader != nullptr) body = read_body(request, response, *reader, options.body_bytes_max);
+      if (reader != nullptr) body = read_body(request, response, *reader, options.body_bytes_max, memory);
       body_is_read = true;
       refuse_foreign_page(request);
-      auto match = find_route(request.method, request.target);
-      Call call{*engine, options, stopping, std::move(match.values), request, response, std::move(body)};
-      match.handler(call);
+      if (current->route == nullptr) refuse_target(request.target);
+      Call call{*engine, options, state, stopping, path_values(*current->route, request.target), request, response, std::move(body)};
+      current->route->handler(call);
     } catch (...) {
       response.body.clear();
-      answer_error(response, answer_for(std::current_exception(), id));
-      // While the server stops, cpp-httplib writes no provider's content; the connection ends then all the same.
-      if (!body_is_read && !stopping) close_after(response);
+      const bool late = !body_is_read && current->connection.timed_out();
+      answer_error(response, late ? too_slow() : answer_for(std::current_exception(), id));
+      if (!body_is_read) close_after(response);
     }
+    current->connection.begin_answer();
   }
 
-  ServerOptions options;
-  httplib::Server server;
+  // Counts and logs an answer.
+  void note(const httplib::Request& request, const httplib::Response& response) {
+    const auto& connection = current->connection;
+    const auto time = Connection::Clock::now() - connection.begun();
+    const auto route = current->route == nullptr ? routes().size() : static_cast<std::size_t>(current->route - routes().data());
+    state.requests.count(route, request.method, response.status, time, connection.bytes_read(), connection.bytes_written());
+    const auto id = response.get_header_value(kRequestIdHeader);
+    log_request(options.log_format, {.method = request.method,
+                                     .target = request.target,
+                                     .request_id = id,
+                                     .remote_address = connection.remote_address(),
+                                     .route = current->route == nullptr ? "none" : current->route->pattern,
+                                     .status = response.status,
+                                     .bytes_in = connection.bytes_read(),
+                                     .bytes_out = connection.bytes_written(),
+                                     .duration_ms = std::chrono::duration<double, std::milli>(time).count()});
+  }
+
+  const ServerOptions options;
+  ServerState state;
+  ConnectionServer server;
   int listening = -1;
   int port = -1;
   engine::Engine* engine = nullptr;  // set for the time of run()
   std::atomic<bool> stopping = false;
   std::atomic<bool> entered = false, left = false;  // run()
+  ConnectionPool pool;                              // last: its threads use the others
 };
 
 Server::Server(const ServerOptions& options) : impl_(std::make_unique<Impl>(options)) {}
@@ -209,6 +332,7 @@ std::string Server::url() const {
 
 void Server::run(engine::Engine& engine) {
   impl_->engine = &engine;
+  impl_->state.openapi = json_line(openapi_document(impl_->options, engine));
   impl_->entered = true;
   if (!impl_->stopping) impl_->server.listen_after_bind();
   impl_->left = true;

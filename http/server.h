@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "http/log.h"
+
 namespace clipdex::engine {
 class Engine;
 }
@@ -16,9 +18,14 @@ struct ServerOptions {
   std::string host = "127.0.0.1";
   int port = 8080;  // 0: any free one, see Server::port()
   std::size_t body_bytes_max = std::size_t{32} << 20;
-  std::size_t threads = 0;  // connections served at once; 0: 64
-  std::chrono::seconds header_timeout{10};
-  std::chrono::seconds idle_timeout{30};
+  std::size_t connections_max = 2'048;                    // open at once; one more is told 503
+  std::size_t bodies_bytes_max = std::size_t{512} << 20;  // of all requests' bodies in memory; at least one body fits
+  std::chrono::milliseconds bodies_patience{5'000};       // a request waits so long for that
+  std::chrono::seconds silence_timeout{10};               // between two bytes within a request
+  std::chrono::seconds head_timeout{30};                  // from a request's first byte to the end of its head
+  std::chrono::seconds body_timeout{300};                 // for a whole body; for a whole answer
+  std::chrono::seconds idle_timeout{30};                  // between two requests
+  LogFormat log_format = LogFormat::kText;
   std::size_t json_depth_max = 64;
   // Largest number of images in one ingest request.
   std::size_t images_per_request_max = 10'000;

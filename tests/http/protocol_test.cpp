@@ -161,7 +161,7 @@ TEST_CASE("nesting over the limit is refused before it costs anything") {
 }
 
 TEST_CASE("bodies that break off and requests that are none are refused and change nothing") {
-  ServedEngine served(ServerOptions{.header_timeout = std::chrono::seconds(1)});
+  ServedEngine served(ServerOptions{.silence_timeout = std::chrono::seconds(1)});
   served.put("/v1/collections/c");
   const std::string path = "/v1/collections/c/images";
   RawConnection cut(served.port());
@@ -200,7 +200,7 @@ TEST_CASE("a connection serves one request after another, errors included") {
 }
 
 TEST_CASE("a client that sends its headers too slowly is let go") {
-  ServedEngine served(ServerOptions{.header_timeout = std::chrono::seconds(1)});
+  ServedEngine served(ServerOptions{.silence_timeout = std::chrono::seconds(1)});
   RawConnection slow(served.port());
   slow.send("GET /healthz HTT");
   CHECK(slow.closed_within(20'000));

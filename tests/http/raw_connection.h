@@ -36,6 +36,9 @@ class RawConnection {
     return true;
   }
 
+  // The server sees the end of what is sent, and can still answer.
+  void end_sending() { ::shutdown(descriptor_, SHUT_WR); }
+
   // What comes until the server closes the connection, or nothing comes for the time.
   std::string read_all(int silence_ms = 20'000) {
     std::string all;
@@ -52,6 +55,12 @@ class RawConnection {
       if (receive(all) <= 0) break;
     }
     return all;
+  }
+  // What has come, or comes within the time; nothing at the end.
+  std::string read_some(int silence_ms = 20'000) {
+    std::string some;
+    if (readable(silence_ms)) receive(some);
+    return some;
   }
   // Whether the server has closed its side within the time.
   bool closed_within(int milliseconds) {
