@@ -9,7 +9,7 @@
 namespace clipdex::http {
 namespace {
 
-constexpr std::array<Route, 20> kRoutes = {{
+constexpr std::array<Route, 19> kRoutes = {{
     {"GET", "/v1/collections", list_collections},
     {"PUT", "/v1/collections/{}", put_collection},
     {"GET", "/v1/collections/{}", get_collection},
@@ -27,8 +27,7 @@ constexpr std::array<Route, 20> kRoutes = {{
     {"GET", "/healthz", get_health},
     {"GET", "/readyz", get_readiness},
     {"GET", "/", get_page},
-    {"GET", "/app.js", get_page},
-    {"GET", "/style.css", get_page},
+    {"GET", "/web/{}", get_page},
     {"GET", "/favicon.ico", get_page},
 }};
 
