@@ -2,7 +2,7 @@
 import * as address from './address.js';
 import { info, mayPass } from './api.js';
 import { Collections } from './collections.js';
-import { $, isPlainClick, say, showError } from './dom.js';
+import { $, button, isPlainClick, say, showError } from './dom.js';
 import { captionOf, count } from './format.js';
 import { Gallery } from './gallery.js';
 import { FIRST_COLLECTION, showHowToIngest, showIntroduction, showUnusable } from './home.js';
@@ -46,7 +46,7 @@ function describe() {
   const { images } = collections.current;
   const shown = listing.items.length;
   const pictures = count(images, 'picture');
-  if (!listing.query) $('status').textContent = listing.done || !shown ? '' : `${shown.toLocaleString('en')} of ${pictures}`;
+  if (!listing.query) $('status').textContent = '';  // the heading has their number
   else if (!shown) $('status').textContent = 'Nothing found.';
   else $('status').textContent = `Best ${shown.toLocaleString('en')} of ${pictures} in ${listing.tookMs.toFixed(1)} ms`;
   $('show-more').hidden = listing.done;
@@ -113,6 +113,9 @@ async function show({ number = PAGE_SIZE, scroll = 0 } = {}) {
     if (signal.aborted) return;
     clear();
     showError($('error'), error, mayPass(error) && (() => show()));
+    // A collection that is gone is no dead end.
+    const way = collections.loaded && !collections.current && collections.largest;
+    if (way) button(`Open “${way.name}”`, $('error'), () => go({ collection: way.name, query: place.query?.id === undefined ? place.query : null }));
   }
   if (!signal.aborted) setBusy(false);
 }
@@ -265,7 +268,7 @@ async function upload(chosen) {
     const files = await chosen;
     if (!files.length) return say('There are no files in it.');
     if (!collections.loaded) await collections.load();
-    const name = collections.current?.name ?? await collections.make(FIRST_COLLECTION);
+    const name = collections.current?.name ?? await collections.make(place.collection ?? FIRST_COLLECTION);
     if (name === null) return;
     if (!collections.current) go({ collection: name, query: null });
     await queue.add(files, name);
@@ -307,7 +310,7 @@ function start() {
   // The next page is there before somebody reaches the end; the button is for the keyboard and for what goes wrong.
   new IntersectionObserver(([entry]) => entry.isIntersecting && more(), { rootMargin: '400px' }).observe($('show-more'));
   queue.addEventListener('finish', uploaded);
-  listenForFiles({ onSearch: searchByFiles, onUpload: upload });
+  listenForFiles({ onSearch: searchByFiles, onUpload: upload, target: () => (collections.current ? `“${collections.current.name}”` : 'a new collection') });
   addEventListener('popstate', fromHistory);
   addEventListener('pagehide', () => history.replaceState({ ...history.state, number: listing?.items.length, scroll: scrollY }, ''));
   addEventListener('beforeunload', (event) => queue.busy && event.preventDefault());

@@ -46,10 +46,13 @@ export class Collections {
     return this.list.find((each) => each.name === name);
   }
 
+  get largest() {
+    return this.list.reduce((a, b) => (b.images > a.images ? b : a), this.list[0]);
+  }
+
   // The named one, else the largest: it is most likely what somebody looks for. Null if there is none.
   choose(name) {
-    const largest = this.list.reduce((a, b) => (b.images > a.images ? b : a), this.list[0]);
-    const wanted = name ?? largest?.name;
+    const wanted = name ?? this.largest?.name;
     this.current = this.get(wanted) ?? null;
     this.#draw();
     const bad = this.unusable.find((each) => each.name === wanted);

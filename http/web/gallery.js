@@ -5,7 +5,7 @@ import { captionOf } from './format.js';
 
 // Pictures beyond these proportions get bars instead of all the room of a row.
 const RATIO_MIN = 0.4;
-const RATIO_MAX = 3.5;
+const RATIO_MAX = 3;
 const TINY_SIDE = 96;  // drawn at their own size
 const SKELETON_RATIOS = [1, 1.5, 0.75, 1.33, 1, 0.67, 1.5, 1.2];
 const SKELETONS = 32;
@@ -31,11 +31,12 @@ export class Gallery {
     this.#list.addEventListener('keydown', (event) => this.#onKey(event));
   }
 
-  // Instead of what is there.
+  // Instead of what is there. A picture that is there again keeps the focus.
   show(items, thumbnails) {
-    this.#current = null;
-    this.#list.replaceChildren();
+    const focused = this.#list.contains(document.activeElement) ? this.#current?.dataset.id : undefined;
+    this.clear();
     this.append(items, thumbnails);
+    if (focused !== undefined) this.#find(focused)?.querySelector('.open').focus({ preventScroll: true });
   }
 
   append(items, { collection, kept }) {

@@ -30,8 +30,8 @@ async function dropped(transfer) {
   return found.flat();
 }
 
-// onSearch(files), onUpload(promise of [{file, name}]).
-export function listenForFiles({ onSearch, onUpload }) {
+// onSearch(files), onUpload([{file, name}] or a promise of it), target(): what the collection is called where a drop goes.
+export function listenForFiles({ onSearch, onUpload, target }) {
   const chosen = (input, use) => {
     $(input).addEventListener('change', () => {
       const files = [...$(input).files];
@@ -48,13 +48,14 @@ export function listenForFiles({ onSearch, onUpload }) {
     event.preventDefault();
     onSearch([...event.clipboardData.files]);
   });
-  listenForDrops(onSearch, onUpload);
+  listenForDrops(onSearch, onUpload, target);
 }
 
-function listenForDrops(onSearch, onUpload) {
+function listenForDrops(onSearch, onUpload, target) {
   let depth = 0;  // dragenter and dragleave also fire for children
   const setDepth = (value) => {
     depth = Math.max(0, value);
+    $('drop-target').textContent = target();
     $('drop').hidden = depth === 0;
   };
   const zoneOf = (event) => (event.target.closest('#drop-search, header') ? $('drop-search') : $('drop-upload'));

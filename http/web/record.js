@@ -60,6 +60,8 @@ export class RecordDialog {
       this.#dialog.showModal();
       this.#dialog.focus();
     }
+    // What had the focus may be hidden now, and the arrow keys would go nowhere.
+    if (!this.#dialog.contains(document.activeElement) || !document.activeElement.checkVisibility()) this.#dialog.focus();
     await this.#load(known, signal);
   }
 
@@ -83,7 +85,6 @@ export class RecordDialog {
       const record = await getRecord(this.#collection.name, this.#id, signal);
       if (signal.aborted) return;
       this.#draw(record, known?.score);
-      for (const id of ['record-more', 'record-delete']) $(id).disabled = false;
     } catch (error) {
       if (signal.aborted) return;
       showError($('record-error'), error, mayPass(error) && (() => this.#load(known, signal)));
@@ -98,7 +99,6 @@ export class RecordDialog {
     $('record-facts').replaceChildren();
     $('record-metadata').textContent = '';
     $('record-metadata-part').hidden = true;
-    for (const id of ['record-more', 'record-delete']) $(id).disabled = true;
     this.#dialog.scrollTop = 0;
   }
 

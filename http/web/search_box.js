@@ -33,7 +33,7 @@ export class SearchBox {
   show(query) {
     const byPicture = query?.file || query?.id !== undefined;
     $('query').value = query?.text ?? '';
-    $('query').placeholder = byPicture ? '' : 'Describe a picture, or drop one here';
+    $('query').placeholder = byPicture ? '' : 'Describe or drop a picture';
     $('chip').hidden = !byPicture;
     if (byPicture) this.name(query.file ? query.file.name || 'Pasted picture' : query.id);
     else document.title = query ? `${query.text} – clipdex` : 'clipdex';

@@ -16,6 +16,7 @@ class Upload {
   sent = 0;      // bytes
   reason = '';   // of a failure
   mayPass = false;  // whether trying again makes sense
+  refused = false;  // not sent at all
   retries = 0;
 
   constructor({ file, name }, collection) {
@@ -54,6 +55,7 @@ export class UploadQueue extends EventTarget {
     this.uploads.push(...fresh);
     const most = Math.min(image_bytes, body_bytes - PART_OVERHEAD);
     for (const upload of fresh) {
+      upload.refused = !mayBePicture(upload.file) || upload.size > most;
       if (!mayBePicture(upload.file)) this.#fail(upload, 'Not a picture.');
       else if (upload.size > most) this.#fail(upload, `Too large: ${bytes(upload.size)}, and the server takes ${bytes(most)}.`);
     }

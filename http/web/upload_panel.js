@@ -5,6 +5,15 @@ import { count } from './format.js';
 const ROWS_MAX = 200;  // of files that have not failed; the others are counted
 const WORDS = { waiting: 'Waiting', sending: 'Sending', processing: 'Reading', created: 'Added', updated: 'Replaced', unchanged: 'Was there already', failed: 'Failed', cancelled: 'Cancelled' };
 
+// Of all that is worth sending. Half of a file's work is to send it, the other half is the server's; small files take their time as well.
+function progress(uploads) {
+  const sendable = uploads.filter(({ refused }) => !refused);
+  const weight = ({ size }) => size + 20_000;
+  const share = (upload) => (upload.finished ? 1 : upload.state === 'processing' ? 0.5 : 0.5 * upload.sent / Math.max(1, upload.size));
+  const total = sendable.reduce((sum, upload) => sum + weight(upload), 0);
+  return total ? sendable.reduce((sum, upload) => sum + weight(upload) * share(upload), 0) / total : 1;
+}
+
 export class UploadPanel {
   #rows = new Map();  // Upload -> element
   #pending = new Set();
@@ -69,18 +78,13 @@ export class UploadPanel {
     const finished = uploads.filter((upload) => upload.finished).length;
     const [failed, cancelled, stored] = [number('failed'), number('cancelled'), number('created', 'updated')];
     const names = [...new Set(uploads.map(({ collection }) => collection))];
-    const to = names.length === 1 ? ` to “${names[0]}”` : '';
-    // A file counts for what it weighs, and a little more: many small ones take their time as well.
-    const weight = ({ size }) => size + 20_000;
-    const total = uploads.reduce((sum, upload) => sum + weight(upload), 0);
-    const done = uploads.reduce((sum, upload) => sum + (upload.finished ? weight(upload) : upload.sent), 0);
-    $('upload-title').textContent = busy ? `Adding ${count(uploads.length, 'picture')}${to}` : `${count(stored, 'picture')} added${to}`;
+    $('upload-title').textContent = busy ? `Adding ${count(uploads.length, 'file')}` : `${count(stored, 'picture')} added`;
     const unchanged = number('unchanged');
-    const parts = [busy && `${finished.toLocaleString('en')} of ${uploads.length.toLocaleString('en')} done`, !busy && unchanged && `${unchanged} were there already`,
-      failed && `${failed} failed`, cancelled && `${cancelled} cancelled`];
+    const parts = [names.length === 1 && `to “${names[0]}”`, busy && `${finished.toLocaleString('en')} of ${uploads.length.toLocaleString('en')} done`,
+      unchanged && `${unchanged.toLocaleString('en')} there already`, cancelled && `${cancelled.toLocaleString('en')} cancelled`];
     $('upload-summary').textContent = parts.filter(Boolean).join(' · ');
-    $('upload-summary').classList.toggle('bad', failed > 0);
-    $('upload-progress').value = total ? done / total : 1;
+    $('upload-failures').textContent = failed ? `${failed.toLocaleString('en')} failed` : '';
+    $('upload-progress').value = progress(uploads);
     $('upload-progress').hidden = !busy;
     $('upload-cancel').hidden = !busy;
     $('upload-close').hidden = busy;
