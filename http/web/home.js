@@ -35,7 +35,7 @@ function commands(parent, title, lines) {
   element('h2', title, section);
   const text = lines.join('\n');
   element('pre', text, section);
-  const press = button('Copy', section, () => copy(text, 'The command'));
+  const press = button('Copy', section, () => copy(text, 'Command'));
   press.setAttribute('aria-label', `Copy: ${title}`);
 }
 

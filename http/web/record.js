@@ -31,7 +31,7 @@ export class RecordDialog {
     $('record-previous').addEventListener('click', () => onStep(-1));
     $('record-next').addEventListener('click', () => onStep(1));
     $('record-more').addEventListener('click', () => onMore(this.#id));
-    $('record-copy').addEventListener('click', () => copy(this.#id, 'The id'));
+    $('record-copy').addEventListener('click', () => copy(this.#id, 'Id'));
     $('record-delete').addEventListener('click', () => this.#confirm(true));
     $('record-keep').addEventListener('click', () => this.#confirm(false));
     $('record-delete-really').addEventListener('click', () => this.#delete());

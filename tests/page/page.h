@@ -29,8 +29,15 @@ struct Page {
   // Waits until nothing is under way.
   void settle();
   void search(const std::string& text);
-  // A picture of the collection "gallery" comes to the page as a file: event is "drop" or "paste".
+  // A picture of the collection "gallery" comes to the page as a file to search by: event is "drop" or "paste".
   void bring_file(const std::string& event, const std::string& id, const std::string& name, const std::string& type);
+
+  // Files are dropped on the element: pictures of random pixels ({"name", "side"}), texts ({"name", "text", "type"}) or empty space
+  // ({"name", "zeros": bytes}).
+  void drop(const std::string& selector, const json& files);
+  void choose_collection(const std::string& name);
+  // From now on the page's requests do not reach the server, or do again; uploads are not touched.
+  void fail_requests(bool fail);
 
   std::vector<Shown> results();
   std::string text(const std::string& selector);  // as it is seen; empty if it is hidden
