@@ -5,7 +5,7 @@ import { Collections } from './collections.js';
 import { $, button, isPlainClick, say, showError } from './dom.js';
 import { captionOf, count } from './format.js';
 import { Gallery } from './gallery.js';
-import { FIRST_COLLECTION, showHowToIngest, showIntroduction, showUnusable } from './home.js';
+import { FIRST_COLLECTION, showHowToIngest, showIntroduction, showUnusable, updateIntroduction } from './home.js';
 import { listenForFiles } from './incoming_files.js';
 import { Listing, PAGE_SIZE } from './listing.js';
 import { mayBePicture } from './picture_file.js';
@@ -204,6 +204,7 @@ function forget(collection, id) {
   if (collections.current?.name !== collection) return;
   gallery.remove(id);
   describe();
+  if (!place.query) updateIntroduction(collections.current);
   if (place.image !== id) return;
   const next = at < 0 ? null : listing.items[at] ?? listing.items[at - 1];
   if (next) openRecord(next.id);

@@ -16,9 +16,17 @@ function examplesFor(collection, records) {
   return sample([...new Set(captions.filter((caption) => caption.length <= EXAMPLE_LENGTH_MAX))], 3);
 }
 
+const heading = (collection) => `Search ${count(collection.images, 'picture')} by what is in them`;
+
+// After pictures are gone.
+export function updateIntroduction(collection) {
+  const shown = $('home').querySelector('h1');
+  if (shown) shown.textContent = heading(collection);
+}
+
 export function showIntroduction(collection, records, onSearch) {
   const box = document.createElement('div');
-  element('h1', `Search ${count(collection.images, 'picture')} by what is in them`, box);
+  element('h1', heading(collection), box);
   const texts = examplesFor(collection.name, records);
   if (texts.length) {
     const examples = element('div', '', box);

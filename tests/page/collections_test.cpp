@@ -27,7 +27,7 @@ TEST_CASE_METHOD(Several, "the menu lists the collections with their sizes, mark
   CHECK(text("#collection") == "vehicles");
   browser.click("#collection");
   CHECK(browser.run("return [...document.querySelectorAll('#collection-menu a')].map((link) => link.innerText.split('\\n'))") ==
-        json({{"fruit", "1"}, {"vehicles", "2"}}));
+        json::parse(R"([["fruit", "1"], ["vehicles", "2"]])"));
   CHECK(text("#collection-menu [aria-current] span") == "vehicles");
   browser.press(kEscape);
   CHECK(text("#collection-menu").empty());

@@ -4,8 +4,31 @@
 #include <exception>
 
 namespace clipdex::tests {
+namespace {
 
-Page::Page() : server(directory.path() / "data"), client(server.url()) {}
+// The data directory of a server that has the gallery, made by the first test that asks for it: ingesting it takes longer than most tests.
+const std::filesystem::path& gallery_data() {
+  static const TemporaryDirectory kept;
+  static const std::filesystem::path data = [] {
+    RunningServer server(kept.path() / "data");
+    const auto outcome = run_clipdex(
+        {"ingest", kGallery.string(), "--metadata", (kGallery / "metadata.jsonl").string(), "-c", "gallery", "--server", server.url()});
+    INFO(outcome.error);
+    REQUIRE(outcome.exit_code == 0);
+    REQUIRE(server.stop() == 0);
+    return kept.path() / "data";
+  }();
+  return data;
+}
+
+std::filesystem::path prepared(const std::filesystem::path& data, bool with_gallery) {
+  if (with_gallery) std::filesystem::copy(gallery_data(), data, std::filesystem::copy_options::recursive);
+  return data;
+}
+
+}  // namespace
+
+Page::Page(bool with_gallery) : server(prepared(directory.path() / "data", with_gallery)), client(server.url()) {}
 
 Page::~Page() {
   if (std::uncaught_exceptions() == 0) return;
@@ -13,13 +36,6 @@ Page::~Page() {
     browser.screenshot(std::filesystem::path(CLIPDEX_BINARY_DIR) / "page_test_failure.png");
   } catch (const std::exception&) {  // the test's own failure is what counts
   }
-}
-
-void Page::ingest_gallery() {
-  const auto outcome = run_clipdex(
-      {"ingest", kGallery.string(), "--metadata", (kGallery / "metadata.jsonl").string(), "-c", "gallery", "--server", server.url()});
-  INFO(outcome.error);
-  REQUIRE(outcome.exit_code == 0);
 }
 
 void Page::ingest(const std::string& collection, const std::string& file, const std::string& id, const json& metadata) {
@@ -99,9 +115,10 @@ void Page::choose_collection(const std::string& name) {
 }
 
 void Page::fail_requests(bool fail) {
-  browser.run("window.fetched = window.fetched || window.fetch;"
-              "window.fetch = arguments[0] ? () => Promise.reject(new TypeError('no network')) : fetched",
-              {fail});
+  browser.run(
+      "window.fetched = window.fetched || window.fetch;"
+      "window.fetch = arguments[0] ? () => Promise.reject(new TypeError('no network')) : fetched",
+      {fail});
 }
 
 std::vector<Shown> Page::results() {

@@ -15,13 +15,12 @@ struct Shown {
   friend bool operator==(const Shown&, const Shown&) = default;
 };
 
-// A server without collections, and a browser that shows nothing yet.
+// A server without collections, or with the gallery, and a browser that shows nothing yet.
 struct Page {
-  Page();
+  explicit Page(bool with_gallery = false);
   // Leaves a picture of the page where a test fails: build/PRESET/page_test_failure.png.
   ~Page();
 
-  void ingest_gallery();
   // One picture of the gallery under another id. The collection is made if it is missing.
   void ingest(const std::string& collection, const std::string& file, const std::string& id, const json& metadata = json::object());
   // Opens an address of the page ("/?q=cat") and waits for what it shows.
@@ -56,7 +55,7 @@ struct Page {
 
 // A page whose server has the gallery.
 struct Gallery : Page {
-  Gallery() { ingest_gallery(); }
+  Gallery() : Page(/*with_gallery=*/true) {}
 };
 
 inline const std::vector<std::string> kNone;  // no messages on the console

@@ -17,8 +17,8 @@ struct Record : Gallery {
   }
   bool is_open() { return browser.run("return document.getElementById('record').open"); }
   std::string fact(const std::string& name) {
-    return browser.run("return [...document.querySelectorAll('dt')].find((dt) => dt.innerText === arguments[0])?.nextSibling.innerText ?? ''",
-                       {name});
+    return browser.run(
+        "return [...document.querySelectorAll('dt')].find((dt) => dt.innerText === arguments[0])?.nextSibling.innerText ?? ''", {name});
   }
 };
 
