@@ -237,9 +237,31 @@ function go(next) {
   show();
 }
 
+// How much of a list was seen, and where: lists themselves do not outlive a reload. The history's state is not kept when it is changed as late
+// as that.
+const RELOAD_KEY = 'clipdex-reload';
+
+function rememberForReload(seen) {
+  try {
+    sessionStorage.setItem(RELOAD_KEY, JSON.stringify(seen));
+  } catch {
+    // storage is switched off
+  }
+}
+
+function beforeReload(list) {
+  try {
+    const seen = JSON.parse(sessionStorage.getItem(RELOAD_KEY));
+    return list !== undefined && seen?.list === list ? seen : {};
+  } catch {
+    return {};
+  }
+}
+
 function fromHistory() {
   leave();
-  const { list, number, scroll } = history.state ?? {};
+  const { list } = history.state ?? {};
+  const { number, scroll } = beforeReload(list);
   const onlyRecord = list !== undefined && list === key && listing;
   place = address.read();
   if (onlyRecord) {
@@ -313,7 +335,7 @@ function start() {
   queue.addEventListener('finish', uploaded);
   listenForFiles({ onSearch: searchByFiles, onUpload: upload, target: () => (collections.current ? `“${collections.current.name}”` : 'a new collection') });
   addEventListener('popstate', fromHistory);
-  addEventListener('pagehide', () => history.replaceState({ ...history.state, number: listing?.items.length, scroll: scrollY }, ''));
+  addEventListener('pagehide', () => rememberForReload({ list: key, number: listing?.items.length, scroll: scrollY }));
   addEventListener('beforeunload', (event) => queue.busy && event.preventDefault());
   fromHistory();
 }
