@@ -108,8 +108,6 @@ class Collection {
 
   // Throws std::invalid_argument (limit, vector), ImageError (query image), UnknownImageError (query id).
   SearchResult search(const SearchRequest& request) const;
-  // One outcome a request, in order; one that fails does not touch the others.
-  std::vector<SearchOutcome> search_many(std::span<const SearchRequest> requests) const;
 
   // One outcome a request, in order; one that fails does not fail the others. Cheaper than one by one: texts are encoded together, and
   // queries with the same options share one pass over the index.

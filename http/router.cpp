@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kHtml = "text/html";
 
-constexpr std::array<Route, 22> kRoutes = {{
+constexpr std::array<Route, 21> kRoutes = {{
     {"GET",
      "/v1/collections",
      list_collections,
@@ -124,13 +124,14 @@ constexpr std::array<Route, 22> kRoutes = {{
      {.id = "getDescription", .tag = "server", .summary = "This document", .answers = {{{200, "Description"}}}}},
     {"GET", "/", get_page, {.id = "getPage", .tag = "page", .summary = "The page", .answers = {{{200, "", kHtml}}}, .any_query = true}},
     {"GET",
-     "/app.js",
+     "/web/{file}",
      get_page,
-     {.id = "getScript", .tag = "page", .summary = "The page's script", .answers = {{{200, "", "text/javascript"}}}, .any_query = true}},
-    {"GET",
-     "/style.css",
-     get_page,
-     {.id = "getStyle", .tag = "page", .summary = "The page's style sheet", .answers = {{{200, "", "text/css"}}}, .any_query = true}},
+     {.id = "getPageFile",
+      .tag = "page",
+      .summary = "A script or a style sheet of the page",
+      .answers = {{{200, "", "text/javascript"}}},
+      .errors = {404},
+      .any_query = true}},
     {"GET", "/favicon.ico", get_page, {.id = "getIcon", .tag = "page", .summary = "No icon", .answers = {{{204, ""}}}, .any_query = true}},
 }};
 

@@ -5,13 +5,14 @@
 namespace clipdex::http {
 
 void get_page(Call& call) {
-  std::string name = call.request.target.substr(1, call.request.target.find('?') - 1);
-  if (call.request.target.starts_with("/?") || name.empty()) name = "index.html";
-  const auto content = web_file(name);
-  if (!content) {
-    call.response.status = 204;  // the favicon that browsers ask for
+  const std::string_view path = std::string_view(call.request.target).substr(0, call.request.target.find('?'));
+  if (path == "/favicon.ico") {
+    call.response.status = 204;  // browsers ask for it; the page's icon stands in the page
     return;
   }
+  const std::string name = call.values.empty() ? "index.html" : call.values[0];
+  const auto content = web_file(name);
+  if (!content) throw HttpError(404, "not_found", "the page has no file \"" + name + "\"");
   call.response.set_header("Content-Security-Policy",
                            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
                            "base-uri 'none'; form-action 'none'; "

@@ -51,6 +51,7 @@ class Browser {
 
 // WebDriver's code points for keys without a character.
 inline const std::string kEnter = "\uE007", kEscape = "\uE00C", kBackspace = "\uE003", kTab = "\uE004", kArrowDown = "\uE015",
-                         kArrowRight = "\uE014", kArrowUp = "\uE013";
+                         kArrowRight = "\uE014", kArrowUp = "\uE013", kArrowLeft = "\uE012", kHome = "\uE011", kEnd = "\uE010",
+                         kControl = "\uE009";
 
 }  // namespace clipdex::tests

@@ -10,7 +10,7 @@ namespace {
 
 using Catch::Matchers::ContainsSubstring;
 
-TEST_CASE_METHOD(Gallery, "a picture dropped on the page is found, and shown in the search box") {
+TEST_CASE_METHOD(Gallery, "a picture dropped on the search is found, and shown in the search box") {
   open();
   bring_file("drop", "guitar.png", "my guitar.png", "image/png");
   CHECK(results().at(0).id == "guitar.png");
@@ -18,6 +18,33 @@ TEST_CASE_METHOD(Gallery, "a picture dropped on the page is found, and shown in 
   CHECK(text("#drop").empty());
   see_all_thumbnails("#chip-image");
   CHECK(browser.console_errors() == kNone);
+}
+
+TEST_CASE_METHOD(Gallery, "while files are dragged over the page it shows what a drop does where") {
+  open();
+  CHECK(text("#drop").empty());
+  const std::string drag = R"js(
+    const [selector, step] = arguments;
+    const carried = new DataTransfer();
+    carried.items.add(new File(['x'], 'x.png', { type: 'image/png' }));
+    document.querySelector(selector).dispatchEvent(new DragEvent(step, { bubbles: true, cancelable: true, dataTransfer: carried }));
+  )js";
+  browser.run(drag, {"main", "dragenter"});
+  CHECK_THAT(text("#drop-search"), ContainsSubstring("Search by this picture"));
+  CHECK_THAT(text("#drop-upload"), ContainsSubstring("Add to “gallery”"));
+  browser.run(drag, {"#drop-search", "dragover"});
+  CHECK(browser.run("return document.querySelector('.zone.over').id") == "drop-search");
+  browser.run(drag, {"#drop-upload", "dragover"});
+  CHECK(browser.run("return document.querySelector('.zone.over').id") == "drop-upload");
+  browser.run(drag, {"main", "dragleave"});
+  CHECK(text("#drop").empty());
+}
+
+TEST_CASE_METHOD(Gallery, "several pictures dropped on the search are answered with a sentence") {
+  open();
+  drop("header", {{{"name", "a.png"}, {"side", 8}}, {{"name", "b.png"}, {"side", 8}}});
+  CHECK(text("#error") == "One picture at a time can be searched by.");
+  CHECK(at_home());
 }
 
 TEST_CASE_METHOD(Gallery, "a picture pasted from the clipboard is found") {
@@ -88,13 +115,13 @@ TEST_CASE_METHOD(Gallery, "a picture larger than the server takes is made smalle
     const large = await new Promise((resolve) => canvas.toBlob(resolve, 'image/png'));
     const carried = new DataTransfer();
     carried.items.add(new File([large], 'large.png', { type: 'image/png' }));
-    document.body.dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: carried }));
+    document.querySelector('header').dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: carried }));
     return large.size;
   )js");
   settle();
   CHECK(bytes.get<std::size_t>() > client.body_bytes_max());
   CHECK(text("#error").empty());
-  CHECK(results().size() == 40);
+  CHECK(results().size() == 60);
 }
 
 TEST_CASE_METHOD(Gallery, "going back and forward keeps a dropped picture, and a reload shows the home view") {

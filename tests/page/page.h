@@ -15,13 +15,12 @@ struct Shown {
   friend bool operator==(const Shown&, const Shown&) = default;
 };
 
-// A server without collections, and a browser that shows nothing yet.
+// A server without collections, or with the gallery, and a browser that shows nothing yet.
 struct Page {
-  Page();
+  explicit Page(bool with_gallery = false);
   // Leaves a picture of the page where a test fails: build/PRESET/page_test_failure.png.
   ~Page();
 
-  void ingest_gallery();
   // One picture of the gallery under another id. The collection is made if it is missing.
   void ingest(const std::string& collection, const std::string& file, const std::string& id, const json& metadata = json::object());
   // Opens an address of the page ("/?q=cat") and waits for what it shows.
@@ -29,8 +28,15 @@ struct Page {
   // Waits until nothing is under way.
   void settle();
   void search(const std::string& text);
-  // A picture of the collection "gallery" comes to the page as a file: event is "drop" or "paste".
+  // A picture of the collection "gallery" comes to the page as a file to search by: event is "drop" or "paste".
   void bring_file(const std::string& event, const std::string& id, const std::string& name, const std::string& type);
+
+  // Files are dropped on the element: pictures of random pixels ({"name", "side"}), texts ({"name", "text", "type"}) or empty space
+  // ({"name", "zeros": bytes}).
+  void drop(const std::string& selector, const json& files);
+  void choose_collection(const std::string& name);
+  // From now on the page's requests do not reach the server, or do again; uploads are not touched.
+  void fail_requests(bool fail);
 
   std::vector<Shown> results();
   std::string text(const std::string& selector);  // as it is seen; empty if it is hidden
@@ -49,7 +55,7 @@ struct Page {
 
 // A page whose server has the gallery.
 struct Gallery : Page {
-  Gallery() { ingest_gallery(); }
+  Gallery() : Page(/*with_gallery=*/true) {}
 };
 
 inline const std::vector<std::string> kNone;  // no messages on the console

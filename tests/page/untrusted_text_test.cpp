@@ -13,10 +13,15 @@ TEST_CASE_METHOD(Page, "HTML in captions and ids is shown as text") {
   const std::string evil_id = "<script>window.broken = true</script>";
   ingest("photos", "rocket.png", evil_id, {{"caption", kEvilCaption}});
   open();
-  CHECK(text(".examples") == kEvilCaption);
+  CHECK(text(".examples button") == kEvilCaption);
   search(kEvilCaption);
   CHECK(results().at(0).caption == kEvilCaption);
-  browser.click(".more");
+  browser.click(".open");
+  browser.wait_until("document.getElementById('record').getAttribute('aria-busy') === 'false'");
+  CHECK(text("#record-title") == kEvilCaption);
+  CHECK(text("#record-facts dd") == evil_id);
+  CHECK(json::parse(text("#record-metadata")) == json({{"caption", kEvilCaption}}));
+  browser.click("#record-more");
   settle();
   CHECK(text("#chip-text") == kEvilCaption);
   CHECK(results().at(0).id == evil_id);
@@ -31,8 +36,8 @@ TEST_CASE_METHOD(Page, "ids with slashes, percent signs, question marks, hashes 
   for (const auto& id : ids) ingest("photos", "rocket.png", id);
   ingest("photos", "red-apple.png", "an apple");
   open();
-  see_all_thumbnails(".tile img");
-  CHECK(browser.run("return document.querySelectorAll('.tile').length") == ids.size() + 1);
+  see_all_thumbnails(".card img");
+  CHECK(results().size() == ids.size() + 1);
   search("a rocket");
   CHECK(results().size() == ids.size() + 1);
   see_all_thumbnails(".card img");
@@ -49,6 +54,14 @@ TEST_CASE_METHOD(Page, "ids with slashes, percent signs, question marks, hashes 
     CHECK(text("#error").empty());
     CHECK(results().size() == ids.size() + 1);
     see_all_thumbnails("#chip-image");
+    browser.run("[...document.querySelectorAll('.card')].find((card) => card.dataset.id === arguments[0]).querySelector('.open').click()",
+                {id});
+    browser.reload();  // to the record, by its address
+    settle();
+    CHECK(text("#record-facts dd") == id);
+    CHECK(text("#record-error").empty());
+    browser.press(kEscape);
+    browser.wait_until("!new URLSearchParams(location.search).has('image')");
   }
   CHECK(browser.console_errors() == kNone);
 }
@@ -64,6 +77,19 @@ TEST_CASE_METHOD(Page, "captions of other types than text, empty ones and none f
     CHECK(shown.caption == "rocket.png");
   }
   CHECK(results().size() == 4);
+}
+
+TEST_CASE_METHOD(Page, "HTML in the names of uploaded files and in the server's words is shown as text") {
+  client.create_collection("photos", {});
+  open();
+  drop("main", {{{"name", "<img src=x onerror=alert(1)>.png"}, {"text", "no picture"}}, {{"name", "<b>good.png"}, {"side", 8}}});
+  browser.wait_until("document.querySelector('[data-state=failed]') && document.querySelector('[data-state=created]')");
+  CHECK(text("[data-state=failed] .name") == "<img src=x onerror=alert(1)>.png");
+  CHECK(text("[data-state=created] .name") == "<b>good.png");
+  open("/?collection=<b>none</b>");
+  CHECK(text("#error p") == "There is no collection “<b>none</b>” here.");
+  CHECK(browser.run("return document.querySelectorAll('[onerror], main b, #uploads b').length") == 0);
+  CHECK(browser.console_errors() == kNone);
 }
 
 TEST_CASE_METHOD(Page, "the page's policy keeps foreign and inline scripts, styles and requests from running") {
