@@ -108,7 +108,8 @@ class Classify {
     const auto encoder =
         std::make_shared<const engine::ClipEncoder>(options_.model.empty() ? default_model() : std::filesystem::path(options_.model));
     const engine::LabelClassifier classifier(*encoder, set_);
-    const engine::ImagePreparation preparation(encoder, {.limits = {}, .exact_decode = options_.exact_decode});
+    engine::Metrics metrics;
+    const engine::ImagePreparation preparation(encoder, {.limits = {}, .exact_decode = options_.exact_decode}, metrics);
     constexpr std::size_t kBatchBytes = std::size_t{128} << 20, kBatchFiles = 64;
     std::vector<const InputFile*> batch;
     std::vector<std::string> contents;

@@ -89,7 +89,7 @@ Collection::Collection(std::string name, const fs::path& directory, const Collec
   impl_->check_model();
   parts.settings = decode_settings(parts.store->info().settings);
   parts.index = open_index(*parts.store, index_options(parts, directory / "index"));
-  impl_->writer = std::make_unique<CollectionWriter>(*parts.store, *parts.index);
+  impl_->writer = std::make_unique<CollectionWriter>(*parts.store, *parts.index, *resources.metrics);
   impl_->upkeep = std::make_unique<IndexUpkeep>(parts.name, *parts.store, *parts.index, *impl_->writer, parts.resources.building);
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/ingest.h"
+#include "engine/metrics.h"
 #include "engine/model.h"
 #include "engine/search.h"
 
@@ -70,6 +71,7 @@ struct CollectionResources {
   std::shared_ptr<const ClipEncoder> encoder;
   std::shared_ptr<const ImagePreparation> preparation;
   std::shared_ptr<QueryEncoder> queries;
+  Metrics* metrics = nullptr;  // the engine's; not null
   std::shared_ptr<std::mutex> building;  // whoever builds an index holds it
   IndexTuning tuning;
 };

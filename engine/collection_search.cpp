@@ -102,7 +102,10 @@ index::SearchOptions index_options(const SearchRequest& request) {
 std::vector<Query*> search_together(const CollectionParts& parts, std::span<Query* const> queries) {
   std::vector<float> vectors;
   for (const auto* query : queries) vectors.insert(vectors.end(), query->vector.begin(), query->vector.end());
+  StageTimer searching(parts.resources.metrics->index_search);
   auto hits = parts.index->snapshot()->search(vectors, queries.size(), index_options(*queries.front()->request));
+  searching.stop();
+  const StageTimer reading(parts.resources.metrics->records);
   std::vector<Query*> again;
   for (std::size_t i = 0; i < queries.size(); ++i) {
     guarded(*queries[i], [&] {

@@ -19,6 +19,7 @@ void move_behind(std::vector<Item>& all, std::vector<Item>& more) {
 }  // namespace
 
 void CollectionWriter::write(const Change& change) {
+  const GaugeHold queued(metrics_.write_queue);
   Waiting mine{.change = &change, .error = nullptr};
   std::unique_lock lock(queue_mutex_);
   queue_.push_back(&mine);
@@ -73,8 +74,11 @@ void CollectionWriter::commit(std::span<Waiting* const> group) noexcept {
     if (!all.images.empty()) vectors.reserve(all.images.size() * all.images.front().embedding.size());
     for (const auto& image : all.images) vectors.insert(vectors.end(), image.embedding.begin(), image.embedding.end());
     crash_point("write: decided");
+    StageTimer storing(metrics_.store_write);
     const auto written = store_.write(std::move(all));
+    storing.stop();
     crash_point("write: stored");
+    const StageTimer applying(metrics_.index_apply);
     index_.apply(written.rows, vectors, written.removed_rows, written.sequence);
     crash_point("write: published");
   } catch (...) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/metrics.h"
 #include "index/vector_index.h"
 #include "storage/image_store.h"
 
@@ -29,7 +30,7 @@ struct Change {
 // (group commit). Changes of the same image never share a write: they are decided one after the other. Any thread may call it.
 class CollectionWriter {
  public:
-  CollectionWriter(storage::ImageStore& store, index::VectorIndex& index) : store_(store), index_(index) {}
+  CollectionWriter(storage::ImageStore& store, index::VectorIndex& index, Metrics& metrics) : store_(store), index_(index), metrics_(metrics) {}
   CollectionWriter(const CollectionWriter&) = delete;
   CollectionWriter& operator=(const CollectionWriter&) = delete;
 
@@ -56,6 +57,7 @@ class CollectionWriter {
 
   storage::ImageStore& store_;
   index::VectorIndex& index_;
+  Metrics& metrics_;
   std::mutex queue_mutex_;
   std::condition_variable changed_;
   std::deque<Waiting*> queue_;

@@ -62,6 +62,16 @@ int lock_file(const fs::path& directory) {
   return lock;
 }
 
+std::vector<std::string> directories_in(const fs::path& directory) {
+  std::vector<std::string> names;
+  if (!fs::exists(directory)) return names;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    if (entry.is_directory()) names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 }  // namespace
 
 DataDirectory::DataDirectory(const fs::path& path) : path_(path) {
@@ -90,12 +100,12 @@ DataDirectory::~DataDirectory() { ::close(lock_); }
 
 fs::path DataDirectory::collection(std::string_view name) const { return path_ / "collections" / name; }
 
-std::vector<std::string> DataDirectory::collection_names() const {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(path_ / "collections")) {
-    if (entry.is_directory()) names.push_back(entry.path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
+std::vector<std::string> DataDirectory::collection_names() const { return directories_in(path_ / "collections"); }
+
+std::vector<std::string> DataDirectory::snapshot_names() const {
+  auto names = directories_in(snapshots());
+  // One that is being made, or was when the process died.
+  std::erase_if(names, [](const std::string& name) { return name.find('.') != std::string::npos; });
   return names;
 }
 

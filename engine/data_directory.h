@@ -20,6 +20,7 @@ class DataDirectory {
   std::filesystem::path collection(std::string_view name) const;
   std::vector<std::string> collection_names() const;
   std::filesystem::path snapshots() const { return path_ / "snapshots"; }
+  std::vector<std::string> snapshot_names() const;
 
   // A path within the trash that nothing uses. The trash is emptied at every start.
   std::filesystem::path scratch();

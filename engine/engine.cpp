@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
+#include <ctime>
 #include <future>
 #include <map>
 #include <mutex>
@@ -34,10 +36,11 @@ struct Engine::Impl {
         data(options.data_directory),
         encoder(std::make_shared<ClipEncoder>(options.model, options.encoder)),
         preparation(std::make_shared<ImagePreparation>(
-            encoder, PreparationOptions{.limits = options.limits, .exact_decode = options.exact_decode})),
+            encoder, PreparationOptions{.limits = options.limits, .exact_decode = options.exact_decode}, metrics)),
         resources({.encoder = encoder,
                    .preparation = preparation,
-                   .queries = std::make_shared<QueryEncoder>(encoder, options.query_cache_bytes),
+                   .queries = std::make_shared<QueryEncoder>(encoder, options.query_cache_bytes, metrics),
+                   .metrics = &metrics,
                    .building = std::make_shared<std::mutex>(),
                    .tuning = options.index}) {
     if (resources.tuning.threads <= 0) resources.tuning.threads = std::max(1, encoder->cores().cores() / 2);
@@ -180,7 +183,33 @@ std::pair<std::shared_ptr<Collection>, bool> Engine::create_collection(std::stri
   return {impl_->open(std::string(name)), true};
 }
 
-std::filesystem::path Engine::snapshots_directory() const { return impl_->data.snapshots(); }
+NamedSnapshot Engine::create_named_snapshot(const std::string& name) {
+  std::string chosen = name;
+  if (chosen.empty()) {
+    const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+    std::tm parts{};
+    ::gmtime_r(&now, &parts);
+    char text[32];
+    chosen.assign(text, std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &parts));
+  }
+  check_collection_name(chosen);
+  const auto path = impl_->data.snapshots() / chosen;
+  return {.path = path, .info = create_snapshot(path)};
+}
+
+std::vector<std::string> Engine::snapshots() const { return impl_->data.snapshot_names(); }
+
+bool Engine::drop_snapshot(const std::string& name) {
+  check_collection_name(name);
+  const std::lock_guard one_change(impl_->changing);
+  const auto path = impl_->data.snapshots() / name;
+  if (!std::filesystem::exists(path)) return false;
+  const auto scratch = impl_->data.scratch();
+  impl_->data.move(path, scratch);
+  std::error_code ignored;  // what stays is removed at the next start
+  std::filesystem::remove_all(scratch, ignored);
+  return true;
+}
 
 bool Engine::drop_collection(std::string_view name) {
   const std::string key(name);

@@ -34,6 +34,11 @@ struct UnusableCollection {
   std::string reason;  // with the remedy
 };
 
+struct NamedSnapshot {
+  std::filesystem::path path;
+  SnapshotInfo info;
+};
+
 struct ClassificationResult {
   std::vector<LabelProbability> labels;  // best first
   double labels_ms = 0;                  // for encoding the labels; next to nothing for a set that was used lately
@@ -80,8 +85,12 @@ class Engine {
   // takes no room at first, and fractions of a second. Writes and searches go on. Throws ConflictError (it exists; a collection is unusable),
   // std::invalid_argument (another file system), DiskFullError.
   SnapshotInfo create_snapshot(const std::filesystem::path& directory);
-  // Where a server's snapshots are kept: within the data directory.
-  std::filesystem::path snapshots_directory() const;
+  // The same within the data directory, below snapshots/. Names: as collections'; "": the time. Throws std::invalid_argument for another name.
+  NamedSnapshot create_named_snapshot(const std::string& name);
+  // Of those within the data directory, in order.
+  std::vector<std::string> snapshots() const;
+  // False if there is none of this name. Throws std::invalid_argument for what is no name.
+  bool drop_snapshot(const std::string& name);
 
  private:
   struct Impl;

@@ -43,8 +43,8 @@ struct ImagePreparation::Batch {
   std::vector<float> pixels;  // [files.size(), 3, height, width]
 };
 
-ImagePreparation::ImagePreparation(std::shared_ptr<const ClipEncoder> encoder, const PreparationOptions& options)
-    : encoder_(std::move(encoder)), options_(options), workers_(encoder_->cores().cores()) {}
+ImagePreparation::ImagePreparation(std::shared_ptr<const ClipEncoder> encoder, const PreparationOptions& options, Metrics& metrics)
+    : encoder_(std::move(encoder)), options_(options), metrics_(metrics), workers_(encoder_->cores().cores()) {}
 
 Image ImagePreparation::decode(const std::string& file, bool thumbnail) const {
   DecodeOptions reduced;
@@ -58,6 +58,7 @@ Image ImagePreparation::decode(const std::string& file, bool thumbnail) const {
 // Decoded, preprocessed, and forgotten: 4 bytes a channel of the model's input size are all that stays.
 void ImagePreparation::prepare_one(const std::string& file, bool thumbnail, PreparedImage& prepared, float* pixels) const {
   const CoreBudget::Worker core(encoder_->cores());
+  const StageTimer timer(metrics_.decode);
   try {
     const Image image = decode(file, thumbnail);
     preprocess_into(image, encoder_->preprocessing(), pixels);
@@ -76,6 +77,7 @@ void ImagePreparation::prepare_one(const std::string& file, bool thumbnail, Prep
 
 void ImagePreparation::decode_batch(Batch& batch, bool thumbnails) const {
   std::atomic<std::size_t> next = 0;
+  const GaugeHold queued(metrics_.decode_queue, static_cast<std::int64_t>(batch.files.size()));
   workers_.run_all(std::min(static_cast<std::size_t>(encoder_->cores().cores()), batch.files.size()), [&] {
     for (std::size_t i = next++; i < batch.files.size(); i = next++) {
       prepare_one(*batch.files[i], thumbnails, batch.prepared[i], batch.pixels.data() + i * batch.stride);
@@ -94,6 +96,9 @@ void ImagePreparation::encode_batch(Batch& batch) const {
     accepted.push_back(&batch.prepared[i]);
   }
   if (accepted.empty()) return;
+  const StageTimer timer(metrics_.encode_image);
+  const GaugeHold queued(metrics_.encode_image_queue, static_cast<std::int64_t>(accepted.size()));
+  metrics_.image_batch.observe(accepted.size());
   const auto embeddings = encoder_->encode_pixels(std::span(batch.pixels).first(accepted.size() * batch.stride), accepted.size(),
                                                   /*normalize=*/true, Urgency::kBatch);
   for (std::size_t i = 0; i < accepted.size(); ++i) {
@@ -127,8 +132,10 @@ std::vector<float> ImagePreparation::embed(const std::string& file) const {
   std::vector<float> pixels;
   {
     const CoreBudget::Worker core(encoder_->cores());
+    const StageTimer timer(metrics_.decode);
     pixels = preprocess(decode(file, /*thumbnail=*/false), encoder_->preprocessing());
   }
+  const StageTimer timer(metrics_.encode_image);
   return encoder_->encode_pixels(pixels, 1).values;
 }
 

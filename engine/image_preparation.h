@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/errors.h"
+#include "engine/metrics.h"
 #include "engine/model.h"
 #include "engine/worker_pool.h"
 
@@ -32,7 +33,8 @@ struct PreparationOptions {
 // (CoreBudget), no more pictures than cores are decoded at any time, and no more than kBatchesMax batches of pixels wait for the encoder.
 class ImagePreparation {
  public:
-  ImagePreparation(std::shared_ptr<const ClipEncoder> encoder, const PreparationOptions& options);
+  // `metrics` must outlive it.
+  ImagePreparation(std::shared_ptr<const ClipEncoder> encoder, const PreparationOptions& options, Metrics& metrics);
 
   // One result a file, in order.
   std::vector<PreparedImage> prepare(std::span<const std::string* const> files, bool thumbnails) const;
@@ -55,6 +57,7 @@ class ImagePreparation {
 
   std::shared_ptr<const ClipEncoder> encoder_;
   PreparationOptions options_;
+  Metrics& metrics_;
   mutable std::counting_semaphore<kBatchesMax> batches_{kBatchesMax};
   mutable WorkerPool workers_;
 };

@@ -116,18 +116,18 @@ struct Metrics {
   LatencyHistogram decode;        // one picture: file to pixels and thumbnail
   LatencyHistogram index_search;  // one pass over a snapshot, however many queries it has
   LatencyHistogram records;       // reading the hits' records of one search
-  LatencyHistogram store_write;   // one WriteBatch, with its sync
+  LatencyHistogram store_write;   // one group of requests' write, with its sync
   LatencyHistogram index_apply;   // publishing one snapshot
 
-  // Queues: what waits now, the work under way not counted.
-  Gauge decode_queue;        // pictures that wait for a worker
-  Gauge encode_text_queue;   // texts that wait for the encoder
-  Gauge encode_image_queue;  // pictures that wait for the encoder
-  Gauge write_queue;         // ingest requests that wait for a collection's write lock
+  // Queues: what waits now.
+  Gauge decode_queue;        // pictures of batches that are being decoded
+  Gauge encode_text_queue;   // texts that are at the encoder, those under way too
+  Gauge encode_image_queue;  // pictures that are at the encoder, those under way too
+  Gauge write_queue;         // changes that wait to be written
 
-  // Steps of the encoder, by what they hold.
-  SizeHistogram text_batch;   // texts in one step
-  SizeHistogram image_batch;  // pictures in one step
+  // What goes to the encoder together.
+  SizeHistogram text_batch;   // query texts
+  SizeHistogram image_batch;  // pictures of an ingest
 
   // The cache of query embeddings.
   Counter query_cache_hits;

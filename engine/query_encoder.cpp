@@ -17,8 +17,8 @@ std::vector<QueryEncoder::Embedding> QueryEncoder::encode(std::span<const std::s
       places.push_back(i);
     }
   }
-  hits_.fetch_add(texts.size() - missing.size(), std::memory_order_relaxed);
-  misses_.fetch_add(missing.size(), std::memory_order_relaxed);
+  metrics_.query_cache_hits.add(texts.size() - missing.size());
+  metrics_.query_cache_misses.add(missing.size());
   if (missing.empty()) return embeddings;
   Waiting mine;
   mine.tokens = encoder_->tokenize(missing);
@@ -27,11 +27,14 @@ std::vector<QueryEncoder::Embedding> QueryEncoder::encode(std::span<const std::s
     embeddings[places[i]] = mine.embeddings[i];
     cache_.put(std::move(missing[i]), mine.embeddings[i], encoder_->dimension() * sizeof(float));
   }
+  metrics_.query_cache_bytes.set(static_cast<std::int64_t>(cache_.bytes()));
   return embeddings;
 }
 
 // Whoever finds nobody encoding encodes all that wait, itself included; the others find theirs done, or one of them goes on.
 void QueryEncoder::encode(Waiting& mine) {
+  const StageTimer timer(metrics_.encode_text);
+  const GaugeHold queued(metrics_.encode_text_queue, static_cast<std::int64_t>(mine.tokens.size()));
   std::unique_lock lock(mutex_);
   waiting_.push_back(&mine);
   changed_.wait(lock, [&] { return mine.done || !encoding_; });
@@ -54,6 +57,7 @@ void QueryEncoder::encode_together(std::span<Waiting* const> group) noexcept {
   try {
     std::vector<std::vector<std::int32_t>> tokens;
     for (auto* one : group) std::move(one->tokens.begin(), one->tokens.end(), std::back_inserter(tokens));
+    metrics_.text_batch.observe(tokens.size());
     const auto encoded = encoder_->encode_tokens(tokens);
     std::size_t row = 0;
     for (auto* one : group) {

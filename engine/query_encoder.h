@@ -1,7 +1,6 @@
 // Texts that people search for, as embeddings. Private to engine/.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "engine/lru_cache.h"
+#include "engine/metrics.h"
 #include "engine/model.h"
 
 namespace clipdex::engine {
@@ -24,15 +24,12 @@ class QueryEncoder {
  public:
   using Embedding = std::shared_ptr<const std::vector<float>>;  // of unit length
 
-  QueryEncoder(std::shared_ptr<const ClipEncoder> encoder, std::size_t cache_bytes) : encoder_(std::move(encoder)), cache_(cache_bytes) {}
+  // `metrics` must outlive it.
+  QueryEncoder(std::shared_ptr<const ClipEncoder> encoder, std::size_t cache_bytes, Metrics& metrics)
+      : encoder_(std::move(encoder)), metrics_(metrics), cache_(cache_bytes) {}
 
   // One a text, in order. Throws as ClipEncoder::tokenize() does.
   std::vector<Embedding> encode(std::span<const std::string> texts);
-
-  std::size_t cache_bytes() const { return cache_.bytes(); }
-  // Texts that were in the cache, and those that were not, so far.
-  std::uint64_t hits() const { return hits_.load(std::memory_order_relaxed); }
-  std::uint64_t misses() const { return misses_.load(std::memory_order_relaxed); }
 
  private:
   // A caller's texts that are to be encoded; lives on its stack.
@@ -47,12 +44,12 @@ class QueryEncoder {
   void encode_together(std::span<Waiting* const> group) noexcept;
 
   std::shared_ptr<const ClipEncoder> encoder_;
+  Metrics& metrics_;
   LruCache<Embedding> cache_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Waiting*> waiting_;
   bool encoding_ = false;  // by one of the callers, for itself and others
-  std::atomic<std::uint64_t> hits_{0}, misses_{0};
 };
 
 }  // namespace clipdex::engine

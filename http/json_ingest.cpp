@@ -88,7 +88,9 @@ json to_json(const engine::CollectionStatistics& s) {
            {{"memory_bytes", s.index_memory_bytes},
             {"deleted", s.index_deleted},
             {"buffered", s.index_buffered},
-            {"segments", s.index_segments}}}};
+            {"segments", s.index_segments},
+            {"mapped_bytes", s.index_mapped_bytes},
+            {"explanation", s.index_explanation}}}};
 }
 
 engine::CollectionSettings parse_settings(const Fields& fields) {
@@ -141,6 +143,8 @@ engine::CollectionStatistics parse_statistics(const json& value) {
   s.index_deleted = index.at("deleted");
   s.index_buffered = index.at("buffered");
   s.index_segments = index.at("segments");
+  s.index_mapped_bytes = index.value("mapped_bytes", std::uint64_t{0});
+  s.index_explanation = index.value("explanation", "");
   return s;
 }
 

@@ -37,7 +37,7 @@ json exactly(json properties, const json& optional) {
 
 void add_collections(json& schemas) {
   schemas["Settings"] =
-      exactly(json::object(), {{"index", with(kTextOrNull, {{"description", "The kind of index; flat by default"}})},
+      exactly(json::object(), {{"index", with(kTextOrNull, {{"description", "auto (the default), flat, hnsw or ivf_pq"}})},
                                {"store", {{"enum", {"none", "thumbnail", "original", nullptr}}, {"default", "thumbnail"}}}});
   schemas["Collection"] =
       with(exactly({{"name", reference("CollectionName")},
@@ -52,8 +52,14 @@ void add_collections(json& schemas) {
                     {"disk_bytes", kCount},
                     {"index",
                      {{"type", "object"},
-                      {"properties", {{"memory_bytes", kCount}, {"deleted", kCount}, {"buffered", kCount}, {"segments", kCount}}},
-                      {"required", {"memory_bytes", "deleted", "buffered", "segments"}}}}}),
+                      {"properties",
+                       {{"memory_bytes", kCount},
+                        {"deleted", kCount},
+                        {"buffered", kCount},
+                        {"segments", kCount},
+                        {"mapped_bytes", kCount},
+                        {"explanation", kText}}},
+                      {"required", {"memory_bytes", "deleted", "buffered", "segments", "mapped_bytes", "explanation"}}}}}),
            {{"additionalProperties", true}});
   schemas["CollectionName"] = {{"type", "string"}, {"pattern", "^[a-z0-9][a-z0-9_-]{0,63}$"}};
   schemas["Collections"] =
@@ -170,6 +176,9 @@ void add_server(json& schemas) {
                                                 {"texts", with(kFlag, {{"description", "The model has a tokenizer"}})}})},
                              {"limits", {{"type", "object"}, {"additionalProperties", kCount}}},
                              {"collections", kCount}});
+  schemas["NewSnapshot"] = exactly(json::object(), {{"name", with(kTextOrNull, {{"description", "As a collection's; without one, the time"}})}});
+  schemas["Snapshot"] = exactly({{"name", kText}, {"path", kText}, {"collections", kCount}, {"images", kCount}, {"bytes", kCount}, {"took_ms", kNumber}});
+  schemas["Snapshots"] = exactly({{"snapshots", array_of(kText)}});
   schemas["Description"] = {{"type", "object"}, {"required", {"openapi", "info", "paths", "components"}}};
   schemas["Error"] = exactly({{"error", exactly({{"code", {{"type", "string"}, {"pattern", "^[a-z_]+$"}}},
                                                  {"message", kText},
@@ -195,6 +204,7 @@ json request_bodies(const ServerOptions& options) {
                                 {"metadata", with(kAnyObject, {{"description", "Metadata by file name"}})}},
                                {"files"}))},
           {"Patch", body(true, kAnyObject, nullptr)},
+          {"NewSnapshot", body(false, reference("NewSnapshot"), nullptr)},
           {"Search",
            body(true, reference("SearchRequest"),
                 form({{"image", file}, {"limit", kCount}, {"offset", kCount}, {"min_score", kNumber}, {"exact", kFlag}, {"include", kText}},
@@ -211,6 +221,8 @@ json parameters() {
   return {
       {"collection", parameter("path", "collection", true, reference("CollectionName"), "The collection's name")},
       {"id", parameter("path", "id", true, reference("ImageId"), "The image's id, percent-encoded, \"/\" included")},
+      {"file", parameter("path", "file", true, kText, "The file's name")},
+      {"snapshot", parameter("path", "snapshot", true, reference("CollectionName"), "The snapshot's name")},
       {"limit",
        parameter("query", "limit", false, {{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}, {"default", 100}}, "Records of a page")},
       {"cursor",

@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kHtml = "text/html";
 
-constexpr std::array<Route, 21> kRoutes = {{
+constexpr std::array<Route, 24> kRoutes = {{
     {"GET",
      "/v1/collections",
      list_collections,
@@ -108,6 +108,23 @@ constexpr std::array<Route, 21> kRoutes = {{
       .body = "Embed",
       .answers = {{{200, "Embeddings"}}},
       .errors = {404, 422}}},
+    {"POST",
+     "/v1/snapshots",
+     post_snapshot,
+     {.id = "createSnapshot",
+      .tag = "server",
+      .summary = "Make a snapshot of all collections within the data directory",
+      .body = "NewSnapshot",
+      .answers = {{{201, "Snapshot"}}},
+      .errors = {409, 422, 507}}},
+    {"GET",
+     "/v1/snapshots",
+     list_snapshots,
+     {.id = "listSnapshots", .tag = "server", .summary = "Names of the snapshots there are", .answers = {{{200, "Snapshots"}}}}},
+    {"DELETE",
+     "/v1/snapshots/{snapshot}",
+     delete_snapshot,
+     {.id = "deleteSnapshot", .tag = "server", .summary = "Delete a snapshot", .answers = {{{204, ""}}}, .errors = {404, 422}}},
     {"GET", "/v1/info", get_info, {.id = "getInfo", .tag = "server", .summary = "Version, model and limits", .answers = {{{200, "Info"}}}}},
     {"GET", "/healthz", get_health, {.id = "getHealth", .tag = "server", .summary = "The process answers", .answers = {{{200, "Status"}}}}},
     {"GET",

@@ -12,7 +12,8 @@ using clipdex::engine::ImagePreparation;
 using clipdex::engine::PreparationOptions;
 
 TEST_CASE("more requests of several batches than there are places for batches all end") {
-  const ImagePreparation preparation(std::make_shared<const ClipEncoder>(clipdex::tests::kModel), PreparationOptions{});
+  clipdex::engine::Metrics metrics;
+  const ImagePreparation preparation(std::make_shared<const ClipEncoder>(clipdex::tests::kModel), PreparationOptions{}, metrics);
   const std::string cat = clipdex::tests::gallery_file("cat.png");
   const std::string broken = cat.substr(0, cat.size() / 2);
   constexpr std::size_t kFiles = 100;

@@ -23,7 +23,8 @@ void check_equal(std::span<const float> a, std::span<const float> b) {
 }  // namespace
 
 TEST_CASE("query texts have the encoder's embeddings, whether remembered or not") {
-  QueryEncoder queries(encoder(), std::size_t{1} << 20);
+  Metrics metrics;
+  QueryEncoder queries(encoder(), std::size_t{1} << 20, metrics);
   const std::vector<std::string> texts = {"a red apple", "a cat", "a red apple", ""};
   const auto wanted = encoder()->encode_texts(texts);
   for (int again = 0; again < 2; ++again) {
@@ -31,12 +32,13 @@ TEST_CASE("query texts have the encoder's embeddings, whether remembered or not"
     REQUIRE(found.size() == texts.size());
     for (std::size_t i = 0; i < texts.size(); ++i) check_equal(*found[i], wanted.row(i));
   }
-  CHECK(queries.hits() == 4);
-  CHECK(queries.misses() == 4);
+  CHECK(metrics.query_cache_hits.value() == 4);
+  CHECK(metrics.query_cache_misses.value() == 4);
 }
 
 TEST_CASE("queries at the same time get each its own embedding") {
-  QueryEncoder queries(encoder(), 0);
+  Metrics metrics;
+  QueryEncoder queries(encoder(), 0, metrics);
   constexpr int kThreads = 16;
   std::vector<std::string> texts;
   for (int i = 0; i < kThreads; ++i) texts.push_back(std::string(static_cast<std::size_t>(i), 'a') + " cat number " + std::to_string(i));
@@ -52,22 +54,25 @@ TEST_CASE("queries at the same time get each its own embedding") {
 
 TEST_CASE("what is remembered stays within its bytes, and the latest stays") {
   constexpr std::size_t kBytes = 20'000;
-  QueryEncoder queries(encoder(), kBytes);
+  Metrics metrics;
+  QueryEncoder queries(encoder(), kBytes, metrics);
+  const auto bytes = [&] { return static_cast<std::size_t>(metrics.query_cache_bytes.value()); };
   for (int i = 0; i < 100; ++i) {
     const std::vector<std::string> text = {"text number " + std::to_string(i)};
     queries.encode(text);
-    CHECK(queries.cache_bytes() <= kBytes);
+    CHECK(bytes() <= kBytes);
   }
-  CHECK(queries.cache_bytes() > kBytes / 2);
-  const auto misses = queries.misses();
+  CHECK(bytes() > kBytes / 2);
+  const auto misses = metrics.query_cache_misses.value();
   queries.encode(std::vector<std::string>{"text number 99"});
-  CHECK(queries.misses() == misses);
+  CHECK(metrics.query_cache_misses.value() == misses);
   queries.encode(std::vector<std::string>{"text number 0"});
-  CHECK(queries.misses() == misses + 1);
+  CHECK(metrics.query_cache_misses.value() == misses + 1);
 }
 
 TEST_CASE("a text that cannot be encoded fails alone") {
-  QueryEncoder queries(encoder(), std::size_t{1} << 20);
+  Metrics metrics;
+  QueryEncoder queries(encoder(), std::size_t{1} << 20, metrics);
   CHECK_THROWS_AS(queries.encode(std::vector<std::string>{std::string(1 << 20, 'x')}), std::invalid_argument);
   CHECK(queries.encode(std::vector<std::string>{"a cat"}).at(0)->size() == encoder()->dimension());
 }

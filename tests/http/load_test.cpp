@@ -138,8 +138,9 @@ TEST_CASE("32 clients search while images come and go, segments are built, and s
     threads.emplace_back([&] { load(*collection, done); });
     const auto end = std::chrono::steady_clock::now() + duration();
     while (std::chrono::steady_clock::now() < end || snapshots == 0) {
-      std::filesystem::remove_all(served.engine().snapshots_directory());
-      served.engine().create_snapshot(served.engine().snapshots_directory() / std::to_string(snapshots++));
+      const auto name = std::to_string(snapshots++);
+      problems.expect(served.post("/v1/snapshots", {{"name", name}})->status == 201, "a snapshot failed");
+      problems.expect(served.remove("/v1/snapshots/" + name)->status == 204, "a snapshot could not be deleted");
       served.get("/v1/collections/c");
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }

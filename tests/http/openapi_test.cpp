@@ -80,7 +80,10 @@ TEST_CASE("every reference of the description leads somewhere") {
   ServedEngine served;
   const auto document = body_of(served.get("/openapi.json"));
   std::size_t references = 0;
-  for (const auto& [pointer, value] : document.flatten().items()) {
+  const auto flat = document.flatten();
+  for (auto entry = flat.begin(); entry != flat.end(); ++entry) {
+    const std::string& pointer = entry.key();
+    const json& value = entry.value();
     if (!pointer.ends_with("/$ref")) continue;
     INFO(pointer << " " << value);
     CHECK(document.contains(json::json_pointer(value.get<std::string>().substr(1))));
