@@ -41,7 +41,9 @@ struct Browser::Impl {
     const json options = {{"args",
                            {"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                             "--disable-component-update", "--window-size=1280,860", "--user-data-dir=" + profile.path().string()}}};
-    const json wanted = {{"browserName", "chrome"}, {"goog:chromeOptions", options}, {"goog:loggingPrefs", {{"browser", "SEVERE"}}},
+    const json wanted = {{"browserName", "chrome"},
+                         {"goog:chromeOptions", options},
+                         {"goog:loggingPrefs", {{"browser", "SEVERE"}}},
                          {"timeouts", {{"script", std::chrono::milliseconds(kPatience).count()}}}};
     const json answer = send("POST", "/session", {{"capabilities", {{"alwaysMatch", wanted}}}});
     session = "/session/" + answer.at("sessionId").get<std::string>();
