@@ -117,13 +117,22 @@ async function show({ number = PAGE_SIZE, scroll = 0 } = {}) {
     const way = collections.loaded && !collections.current && collections.largest;
     if (way) button(`Open “${way.name}”`, $('error'), () => go({ collection: way.name, query: place.query?.id === undefined ? place.query : null }));
   }
-  if (!signal.aborted) setBusy(false);
+  if (signal.aborted) return;
+  setBusy(false);
+  lookForEnd();
 }
 
 function keep(list) {
   lists.delete(key);
   lists.set(key, list);
   if (lists.size > LISTS_MAX) lists.delete(lists.keys().next().value);
+}
+
+// Calls for the next page when the end is near. The observer tells changes alone, so it is asked anew after each page: the end may still be near.
+const end = new IntersectionObserver(([entry]) => entry.isIntersecting && more(), { rootMargin: '400px' });
+function lookForEnd() {
+  end.unobserve($('show-more'));
+  end.observe($('show-more'));
 }
 
 // The next page, below what is there. Resolves with whether there is one now.
@@ -147,6 +156,7 @@ async function more() {
   }
   if (signal.aborted) return false;
   setBusy(false);
+  if (!$('show-more').hidden) lookForEnd();
   return true;
 }
 
@@ -331,7 +341,7 @@ function start() {
   });
   $('show-more').addEventListener('click', () => more());
   // The next page is there before somebody reaches the end; the button is for the keyboard and for what goes wrong.
-  new IntersectionObserver(([entry]) => entry.isIntersecting && more(), { rootMargin: '400px' }).observe($('show-more'));
+  lookForEnd();
   queue.addEventListener('finish', uploaded);
   listenForFiles({ onSearch: searchByFiles, onUpload: upload, target: () => (collections.current ? `“${collections.current.name}”` : 'a new collection') });
   addEventListener('popstate', fromHistory);

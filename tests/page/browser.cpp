@@ -12,7 +12,7 @@
 namespace clipdex::tests {
 namespace {
 
-constexpr std::chrono::seconds kPatience{20};
+constexpr std::chrono::seconds kPatience{60};
 constexpr std::chrono::milliseconds kPoll{10};
 
 std::string from_base64(const std::string& text) {
@@ -41,7 +41,10 @@ struct Browser::Impl {
     const json options = {{"args",
                            {"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                             "--disable-component-update", "--window-size=1280,860", "--user-data-dir=" + profile.path().string()}}};
-    const json wanted = {{"browserName", "chrome"}, {"goog:chromeOptions", options}, {"goog:loggingPrefs", {{"browser", "SEVERE"}}}};
+    const json wanted = {{"browserName", "chrome"},
+                         {"goog:chromeOptions", options},
+                         {"goog:loggingPrefs", {{"browser", "SEVERE"}}},
+                         {"timeouts", {{"script", std::chrono::milliseconds(kPatience).count()}}}};
     const json answer = send("POST", "/session", {{"capabilities", {{"alwaysMatch", wanted}}}});
     session = "/session/" + answer.at("sessionId").get<std::string>();
     browser_process = answer.at("capabilities").value("goog:processID", 0);

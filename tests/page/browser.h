@@ -27,7 +27,7 @@ class Browser {
 
   // The value that the script returns, or of the promise that it returns. It sees the arguments as arguments[0], ...
   json run(const std::string& script, const json& arguments = json::array());
-  // Polls until the expression is truthy; throws after 20 s.
+  // Polls until the expression is truthy; throws after a minute.
   void wait_until(const std::string& expression, const json& arguments = json::array());
 
   // The first element that the CSS selector finds. Keys come to it as from a keyboard; a file input takes a path.
