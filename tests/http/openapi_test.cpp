@@ -80,7 +80,8 @@ TEST_CASE("every reference of the description leads somewhere") {
   ServedEngine served;
   const auto document = body_of(served.get("/openapi.json"));
   std::size_t references = 0;
-  for (const auto& [pointer, value] : document.flatten().items()) {
+  const auto flat = document.flatten();
+  for (const auto& [pointer, value] : flat.items()) {
     if (!pointer.ends_with("/$ref")) continue;
     INFO(pointer << " " << value);
     CHECK(document.contains(json::json_pointer(value.get<std::string>().substr(1))));
