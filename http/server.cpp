@@ -257,10 +257,11 @@ struct Server::Impl {
       spdlog::error("a request could not be read: {}", error.what());
     }
     // cpp-httplib says nothing to a request line that does not end.
-    if (!fine && connection.bytes_written() == 0 && connection.head_too_large()) {
-      connection.write(whole_answer("431 Request Header Fields Too Large", head_too_large(), ""));
-    } else if (!fine && connection.bytes_written() == 0 && connection.bytes_read() > 0 && connection.timed_out()) {
+    const bool silent = !fine && connection.bytes_written() == 0 && connection.bytes_read() > 0;
+    if (silent && connection.timed_out()) {
       connection.write(whole_answer("408 Request Timeout", too_slow(), ""));
+    } else if (silent && (connection.head_too_large() || !connection.failed())) {
+      connection.write(whole_answer("431 Request Header Fields Too Large", head_too_large(), ""));
     }
     fine = connection.flush() && fine;
     current = nullptr;

@@ -81,9 +81,7 @@ TEST_CASE("every reference of the description leads somewhere") {
   const auto document = body_of(served.get("/openapi.json"));
   std::size_t references = 0;
   const auto flat = document.flatten();
-  for (auto entry = flat.begin(); entry != flat.end(); ++entry) {
-    const std::string& pointer = entry.key();
-    const json& value = entry.value();
+  for (const auto& [pointer, value] : flat.items()) {
     if (!pointer.ends_with("/$ref")) continue;
     INFO(pointer << " " << value);
     CHECK(document.contains(json::json_pointer(value.get<std::string>().substr(1))));
