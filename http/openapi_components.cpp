@@ -87,6 +87,10 @@ void add_images(json& schemas, const ServerOptions& options) {
                               {"created_ms", kCount},
                               {"updated_ms", kCount},
                               {"metadata", kAnyObject}});
+  schemas["Known"] =
+      exactly({{"images", with(array_of(exactly({{"id", kText}, {"content_hash", kText}}, {{"metadata", kAnyObject}})),
+                               {{"maxItems", options.images_per_request_max}})}});
+  schemas["KnownAnswer"] = exactly({{"known", array_of(kFlag)}});
   schemas["ImagePage"] = exactly({{"images", array_of(reference("Image"))}, {"next_cursor", kTextOrNull}});
 }
 
@@ -204,6 +208,7 @@ json request_bodies(const ServerOptions& options) {
                                 {"metadata", with(kAnyObject, {{"description", "Metadata by file name"}})}},
                                {"files"}))},
           {"Patch", body(true, kAnyObject, nullptr)},
+          {"Known", body(true, reference("Known"), nullptr)},
           {"NewSnapshot", body(false, reference("NewSnapshot"), nullptr)},
           {"Search",
            body(true, reference("SearchRequest"),

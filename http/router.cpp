@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kHtml = "text/html";
 
-constexpr std::array<Route, 24> kRoutes = {{
+constexpr std::array<Route, 25> kRoutes = {{
     {"GET",
      "/v1/collections",
      list_collections,
@@ -81,6 +81,15 @@ constexpr std::array<Route, 24> kRoutes = {{
       .query = {"size"},
       .answers = {{{200, "", "image/*"}, {206, "", "image/*"}, {304, ""}}},
       .errors = {404, 409, 416, 422}}},
+    {"POST",
+     "/v1/collections/{collection}/known",
+     post_known,
+     {.id = "knownImages",
+      .tag = "images",
+      .summary = "Which of some images need not be sent: they are there with the same content and metadata",
+      .body = "Known",
+      .answers = {{{200, "KnownAnswer"}}},
+      .errors = {404, 409, 422}}},
     {"POST",
      "/v1/collections/{collection}/search",
      post_search,

@@ -25,7 +25,12 @@ const std::vector<std::vector<std::string>> kCommands = {{"serve"},
                                                          {"collection", "drop"},
                                                          {"model", "inspect"},
                                                          {"model", "tokenize"},
-                                                         {"model", "preprocess"}};
+                                                         {"model", "preprocess"},
+                                                         {"export"},
+                                                         {"snapshot"},
+                                                         {"snapshot", "create"},
+                                                         {"snapshot", "list"},
+                                                         {"snapshot", "restore"}};
 
 std::string text_of(const std::vector<std::string>& words) {
   std::string text;
