@@ -87,14 +87,16 @@ void add_images(json& schemas, const ServerOptions& options) {
                               {"created_ms", kCount},
                               {"updated_ms", kCount},
                               {"metadata", kAnyObject}});
-  schemas["Known"] =
-      exactly({{"images", with(array_of(exactly({{"id", kText}, {"content_hash", kText}}, {{"metadata", kAnyObject}})),
-                               {{"maxItems", options.images_per_request_max}})}});
+  json versions = array_of(exactly({{"id", kText}, {"content_hash", kText}}, {{"metadata", kAnyObject}}));
+  versions["maxItems"] = options.images_per_request_max;
+  schemas["Known"] = exactly({{"images", std::move(versions)}});
   schemas["KnownAnswer"] = exactly({{"known", array_of(kFlag)}});
   schemas["ImagePage"] = exactly({{"images", array_of(reference("Image"))}, {"next_cursor", kTextOrNull}});
 }
 
 void add_search(json& schemas) {
+  std::string window = "limit + offset are at most ";
+  window += std::to_string(engine::kSearchWindowMax);
   const json options = {
       {"limit", {{"type", {"integer", "null"}}, {"minimum", 1}, {"maximum", engine::kSearchLimitMax}, {"default", 10}}},
       {"offset",
@@ -102,10 +104,10 @@ void add_search(json& schemas) {
         {"minimum", 0},
         {"maximum", engine::kSearchWindowMax - 1},
         {"default", 0},
-        {"description", "limit + offset are at most " + std::to_string(engine::kSearchWindowMax)}}},
+        {"description", window}}},
       {"min_score", {{"type", {"number", "null"}}, {"description", "Least cosine"}}},
       {"exact", {{"type", {"boolean", "null"}}, {"default", false}, {"description", "Scan everything"}}},
-      {"include", {{"type", {"array", "null"}}, {"items", {{"enum", {"metadata", "vector"}}}}, {"default", {"metadata"}}}}};
+      {"include", {{"type", {"array", "null"}}, {"items", {{"enum", json::array({"metadata", "vector"})}}}, {"default", json::array({"metadata"})}}}};
   json queries = json::array();
   const json query = {{"text", kText},
                       {"image", {{"type", "string"}, {"contentEncoding", "base64"}}},
