@@ -18,7 +18,8 @@ const json kNumber = {{"type", "number"}};
 const json kFlag = {{"type", "boolean"}};
 const json kMilliseconds = {{"type", "number"}, {"minimum", 0}};
 const json kAnyObject = {{"type", "object"}};
-const json kBase64 = {{"type", {"string", "null"}}, {"contentEncoding", "base64"}};
+const json kPicture = {
+    {"type", "string"}, {"contentEncoding", "base64"}, {"pattern", "^[A-Za-z0-9+/]+={0,2}$"}, {"description", "A picture's file"}};
 const json kTextOrNull = {{"type", {"string", "null"}}};
 
 // An object with these properties, all of them there, and no others.
@@ -110,7 +111,7 @@ void add_search(json& schemas) {
       {"include", {{"type", {"array", "null"}}, {"items", {{"enum", json::array({"metadata", "vector"})}}}, {"default", json::array({"metadata"})}}}};
   json queries = json::array();
   const json query = {{"text", kText},
-                      {"image", {{"type", "string"}, {"contentEncoding", "base64"}}},
+                      {"image", kPicture},
                       {"id", kText},
                       {"vector", with(array_of(kNumber), {{"description", "As many numbers as the model has dimensions"}})}};
   for (const auto& [name, schema] : query.items()) {
@@ -138,7 +139,7 @@ void add_search(json& schemas) {
 
 void add_model(json& schemas, const engine::Engine& engine) {
   schemas["ClassifyRequest"] =
-      exactly({{"image", {{"type", "string"}, {"contentEncoding", "base64"}}},
+      exactly({{"image", kPicture},
                {"labels", with(array_of({{"type", "string"}, {"minLength", 1}, {"maxLength", engine::kLabelBytesMax}}),
                                {{"minItems", 1}, {"uniqueItems", true}})}},
               {{"templates",
@@ -153,7 +154,7 @@ void add_model(json& schemas, const engine::Engine& engine) {
        {"took_ms", exactly({{"labels", kMilliseconds}, {"encode", kMilliseconds}, {"total", kMilliseconds}})}});
   const json element = {{"anyOf",
                          {kText, exactly({{"text", kText}}, {{"image", {{"type", "null"}}}}),
-                          exactly({{"image", {{"type", "string"}, {"contentEncoding", "base64"}}}}, {{"text", {{"type", "null"}}}})}}};
+                          exactly({{"image", kPicture}}, {{"text", {{"type", "null"}}}})}}};
   schemas["EmbedInput"] = element;
   schemas["EmbedRequest"] = exactly(
       {{"input", {{"anyOf", {reference("EmbedInput"), with(array_of(reference("EmbedInput")), {{"minItems", 1}, {"maxItems", 2048}})}}}}},
@@ -192,7 +193,7 @@ void add_server(json& schemas) {
 }
 
 json form(json properties, const json& required) {
-  return {{"type", "object"}, {"properties", std::move(properties)}, {"required", required}};
+  return {{"type", "object"}, {"properties", std::move(properties)}, {"required", required}, {"additionalProperties", false}};
 }
 
 json request_bodies(const ServerOptions& options) {
@@ -204,21 +205,30 @@ json request_bodies(const ServerOptions& options) {
     if (!form_schema.is_null()) value["content"]["multipart/form-data"]["schema"] = form_schema;
     return value;
   };
-  return {{"Settings", body(false, reference("Settings"), nullptr)},
-          {"Images", body(true, reference("NewImages"),
-                          form({{"files", with(array_of(file), {{"description", "Parts of any name that have a file name"}})},
-                                {"metadata", with(kAnyObject, {{"description", "Metadata by file name"}})}},
-                               {"files"}))},
-          {"Patch", body(true, kAnyObject, nullptr)},
-          {"Known", body(true, reference("Known"), nullptr)},
-          {"NewSnapshot", body(false, reference("NewSnapshot"), nullptr)},
-          {"Search",
-           body(true, reference("SearchRequest"),
-                form({{"image", file}, {"limit", kCount}, {"offset", kCount}, {"min_score", kNumber}, {"exact", kFlag}, {"include", kText}},
-                     {"image"}))},
-          {"Classify", body(true, reference("ClassifyRequest"),
-                            form({{"image", file}, {"labels", kText}, {"templates", kText}, {"top", kCount}}, {"image", "labels"}))},
-          {"Embed", body(true, reference("EmbedRequest"), nullptr)}};
+  return {
+      {"Settings", body(false, reference("Settings"), nullptr)},
+      {"Images", body(true, reference("NewImages"),
+                      form({{"files", with(array_of(file), {{"minItems", 1}, {"description", "Parts of any name that have a file name"}})},
+                            {"metadata", with(kAnyObject, {{"description", "Metadata by file name"}})}},
+                           {"files"}))},
+      {"Patch", body(true, kAnyObject, nullptr)},
+      {"Known", body(true, reference("Known"), nullptr)},
+      {"NewSnapshot", body(false, reference("NewSnapshot"), nullptr)},
+      {"Search", body(true, reference("SearchRequest"),
+                      form({{"image", file},
+                            {"limit", {{"type", "integer"}, {"minimum", 1}, {"maximum", engine::kSearchLimitMax}}},
+                            {"offset", {{"type", "integer"}, {"minimum", 0}, {"maximum", engine::kSearchWindowMax - 1}}},
+                            {"min_score", kNumber},
+                            {"exact", kFlag},
+                            {"include", {{"type", "string"}, {"pattern", "^(metadata|vector)(,(metadata|vector))*$"}}}},
+                           {"image"}))},
+      {"Classify", body(true, reference("ClassifyRequest"),
+                        form({{"image", file},
+                              {"labels", with(kText, {{"minLength", 1}, {"description", "With commas between them, or a JSON array"}})},
+                              {"templates", kText},
+                              {"top", {{"type", "integer"}, {"minimum", 1}}}},
+                             {"image", "labels"}))},
+      {"Embed", body(true, reference("EmbedRequest"), nullptr)}};
 }
 
 json parameters() {
@@ -232,8 +242,8 @@ json parameters() {
       {"snapshot", parameter("path", "snapshot", true, reference("CollectionName"), "The snapshot's name")},
       {"limit",
        parameter("query", "limit", false, {{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}, {"default", 100}}, "Records of a page")},
-      {"cursor",
-       parameter("query", "cursor", false, {{"type", "string"}, {"pattern", "^[A-Za-z0-9_-]*$"}}, "next_cursor of the page before")},
+      {"cursor", parameter("query", "cursor", false, {{"type", "string"}, {"pattern", "^([A-Za-z0-9_-]{4})*([A-Za-z0-9_-]{2,3})?$"}},
+                           "next_cursor of the page before")},
       {"size", parameter("query", "size", false, {{"enum", {"thumbnail", "original"}}, {"default", "thumbnail"}}, "What of the image")}};
 }
 

@@ -22,7 +22,10 @@ class CapturedLog {
     spdlog::set_level(spdlog::level::info);
     clipdex::http::set_log_format(format);
   }
-  ~CapturedLog() { spdlog::set_default_logger(before_); }
+  ~CapturedLog() {
+    spdlog::set_default_logger(before_);
+    spdlog::set_pattern("%+");  // of every logger
+  }
 
   std::vector<std::string> lines() const {
     std::vector<std::string> lines;
