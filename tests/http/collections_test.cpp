@@ -13,7 +13,7 @@ TEST_CASE("a collection is made once, described, listed and dropped") {
   CHECK(made->get_header_value("Content-Type") == "application/json");
   const auto again = served.put("/v1/collections/photos", {{"store", "original"}});
   CHECK(again->status == 200);
-  CHECK(body_of(again).at("settings") == json{{"index", "flat"}, {"store", "original"}});
+  CHECK(body_of(again).at("settings") == json{{"index", "auto"}, {"store", "original"}});
 
   const auto described = body_of(served.get("/v1/collections/photos"));
   CHECK(described.at("name") == "photos");

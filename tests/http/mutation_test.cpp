@@ -56,6 +56,10 @@ std::vector<Example> examples() {
       {"POST", c + "/images", multipart, form({{"f", "dog.png", picture}, {"metadata", "", R"({"dog.png":{"k":1}})"}})},
       {"GET", c + "/images?limit=2&cursor=YQ", "", ""},
       {"GET", c + "/images/dog.png", "", ""},
+      {"POST", c + "/known", typed, R"({"images":[{"id":"dog.png","content_hash":"00000000000000000000000000000000","metadata":{"k":1}}]})"},
+      {"POST", "/v1/snapshots", typed, R"({"name":"s"})"},
+      {"GET", "/v1/snapshots", "", ""},
+      {"DELETE", "/v1/snapshots/s", "", ""},
       {"PATCH", c + "/images/dog.png", typed, R"({"k":{"l":null,"m":[1,2]}})"},
       {"DELETE", c + "/images/a", "", ""},
       {"GET", c + "/images/dog.png/content?size=thumbnail", "Range: bytes=0-99\r\nIf-None-Match: \"x\"\r\n", ""},
@@ -76,8 +80,7 @@ std::vector<Example> examples() {
       {"GET", "/metrics", "", ""},
       {"GET", "/openapi.json", "", ""},
       {"GET", "/", "Accept-Encoding: gzip, br\r\n", ""},
-      {"GET", "/app.js", "", ""},
-      {"GET", "/style.css", "", ""},
+      {"GET", "/web/app.js", "", ""},
       {"GET", "/favicon.ico", "", ""},
   };
 }

@@ -104,7 +104,7 @@ TEST_CASE("the server's answers are what the description says, route by route") 
   described.post(images, {{"images", 5}});
   described.post("/v1/collections/none/images", {{"images", json::array()}});
   for (const auto* target : {"/v1/collections", "/v1/collections/c", "/v1/collections/none", "/v1/info", "/healthz", "/readyz", "/metrics",
-                             "/openapi.json", "/", "/app.js", "/style.css", "/favicon.ico", "/v1/info?x=1"})
+                             "/openapi.json", "/", "/web/app.js", "/favicon.ico", "/v1/info?x=1"})
     described.get(target);
   for (const auto* target : {"", "?limit=1", "?limit=0", "?limit=x", "?cursor=!", "/a", "/none", "/a/content", "/a/content?size=original",
                              "/none/content", "/a/content?size=huge"})
