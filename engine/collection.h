@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -77,6 +78,8 @@ class Collection {
   std::optional<ImageRecord> get(std::string_view id) const;
   std::optional<std::string> content(std::string_view id, ContentSize size) const;
   ImagePage list(std::string_view after_id, std::size_t limit) const;
+  // Every image with its embedding.
+  void for_each_image(const std::function<void(const ImageRecord&, std::span<const float>)>& visit) const;
 
   // False if there is no such image.
   bool remove(std::string_view id);

@@ -37,6 +37,16 @@ struct ClassificationResult {
   double total_ms = 0;
 };
 
+struct SnapshotInfo {
+  std::size_t collections = 0;
+  std::uint64_t images = 0;
+  std::uint64_t bytes = 0;
+  double milliseconds = 0;
+};
+
+// Makes a data directory, which must be empty or missing, of a snapshot, which stays as it is.
+SnapshotInfo restore_snapshot(const std::filesystem::path& snapshot, const std::filesystem::path& data_directory);
+
 // Any thread may call it. One process at a time owns a data directory (a lock file says who).
 class Engine {
  public:
@@ -69,6 +79,9 @@ class Engine {
   // False if there is none. An unusable one can be dropped too. Requests under way on it end normally, and this waits for them: throws
   // ConflictError, and nothing is dropped, if somebody holds the collection for longer than EngineOptions::drop_wait.
   bool drop_collection(std::string_view name);
+
+  // All collections as they are now, in a directory that does not exist yet, on the same file system: files are shared by hard links.
+  SnapshotInfo create_snapshot(const std::filesystem::path& directory);
 
  private:
   struct Impl;

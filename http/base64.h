@@ -1,4 +1,4 @@
-// Base64 (RFC 4648, with padding). Private to http/.
+// Base64 (RFC 4648, with padding).
 #pragma once
 
 #include <optional>

@@ -141,6 +141,16 @@ std::vector<engine::IngestResult> Client::ingest(std::string_view collection, st
   });
 }
 
+std::vector<bool> Client::known(std::string_view collection, std::span<const engine::ImageVersion> versions) {
+  return impl_->understood([&] {
+    const auto body =
+        impl_->answer(impl_->client.Post(collection_path(collection) + "/known", to_json(versions).dump(), "application/json"));
+    auto known = body->at("known").get<std::vector<bool>>();
+    if (known.size() != versions.size()) throw impl_->bad_answer(0);
+    return known;
+  });
+}
+
 engine::SearchResult Client::search(std::string_view collection, const engine::SearchRequest& request) {
   return impl_->understood([&] {
     return parse_search_result(
@@ -175,8 +185,40 @@ std::optional<engine::ImageRecord> Client::get(std::string_view collection, std:
   });
 }
 
+std::optional<std::string> Client::content(std::string_view collection, std::string_view id, engine::ContentSize size) {
+  auto result = impl_->client.Get(image_path(collection, id) +
+                                  "/content?size=" + (size == engine::ContentSize::kThumbnail ? "thumbnail" : "original"));
+  if (result && result->status == 200) return std::move(result->body);
+  // An error, then, of which two say that there is nothing.
+  try {
+    if (impl_->answer(result, "image_not_found")) throw impl_->bad_answer(result->status);
+  } catch (const ClientError& error) {
+    if (error.code() != "content_not_stored") throw;
+  }
+  return std::nullopt;
+}
+
 bool Client::remove(std::string_view collection, std::string_view id) {
   return impl_->answer(impl_->client.Delete(image_path(collection, id)), "image_not_found").has_value();
+}
+
+engine::SnapshotInfo Client::create_snapshot(std::string_view name) {
+  return impl_->understood([&] {
+    const auto body = impl_->answer(impl_->client.Post("/v1/snapshots", json{{"name", name}}.dump(), "application/json"));
+    return engine::SnapshotInfo{.collections = body->at("collections"),
+                                .images = body->at("images"),
+                                .bytes = body->at("bytes"),
+                                .milliseconds = body->at("milliseconds")};
+  });
+}
+
+std::vector<std::string> Client::snapshots() {
+  return impl_->understood([&] {
+    std::vector<std::string> names;
+    const auto body = impl_->answer(impl_->client.Get("/v1/snapshots"));
+    for (const auto& snapshot : body->at("snapshots")) names.push_back(snapshot.at("name"));
+    return names;
+  });
 }
 
 std::size_t Client::body_bytes_max() {

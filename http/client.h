@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/known_images.h"
 
 namespace clipdex::http {
 
@@ -44,12 +45,19 @@ class Client {
   std::optional<engine::CollectionStatistics> collection(std::string_view name);
 
   std::vector<engine::IngestResult> ingest(std::string_view collection, std::span<const engine::IngestItem> items);
+  // engine::known_images() of the server.
+  std::vector<bool> known(std::string_view collection, std::span<const engine::ImageVersion> versions);
   engine::SearchResult search(std::string_view collection, const engine::SearchRequest& request);
   // image: the file.
   engine::ClassificationResult classify(const std::string& image, const engine::LabelSet& set, std::size_t top);
   engine::ImagePage list(std::string_view collection, std::string_view after_id, std::size_t limit);
   std::optional<engine::ImageRecord> get(std::string_view collection, std::string_view id);
+  // Nothing if there is no such image, or nothing of that size is kept of it.
+  std::optional<std::string> content(std::string_view collection, std::string_view id, engine::ContentSize size);
   bool remove(std::string_view collection, std::string_view id);
+  // The server makes the snapshot NAME in its data directory.
+  engine::SnapshotInfo create_snapshot(std::string_view name);
+  std::vector<std::string> snapshots();
   // Largest request body that the server accepts, from /v1/info; for sizing ingest batches.
   std::size_t body_bytes_max();
 

@@ -64,6 +64,25 @@ std::vector<engine::IngestItem> parse_ingest_form(Body body, std::size_t images_
   return items;
 }
 
+std::vector<engine::ImageVersion> parse_versions(const Fields& fields, std::size_t images_max) {
+  fields.allow({"images"});
+  if (!fields.has("images") || !fields["images"].is_array()) throw malformed("\"images\" is not an array");
+  const auto& images = fields["images"];
+  check_count(images.size(), images_max);
+  std::vector<engine::ImageVersion> versions;
+  versions.reserve(images.size());
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const Fields image(images[i], "images[" + std::to_string(i) + "]");
+    image.allow({"id", "content_hash", "metadata"});
+    auto id = image.text("id"), hash = image.text("content_hash");
+    if (!id || !hash) throw malformed("\"" + image.path(id ? "content_hash" : "id") + "\" is missing");
+    engine::ImageVersion version{.id = std::move(*id), .content_hash = std::move(*hash), .metadata = {}};
+    if (image.has("metadata")) version.metadata = image["metadata"].dump();
+    versions.push_back(std::move(version));
+  }
+  return versions;
+}
+
 json to_json(const engine::IngestResult& result) {
   json value = {{"status", engine::ingest_status_name(result.status)}, {"id", nullptr}};
   if (!result.id.empty()) value["id"] = result.id;
@@ -109,6 +128,16 @@ json to_json(std::span<const engine::IngestItem> items) {
     json image = {{"data", encode_base64(item.bytes)}, {"source", item.source}};
     if (item.id) image["id"] = *item.id;
     if (item.metadata) image["metadata"] = json::parse(*item.metadata);
+    images.push_back(std::move(image));
+  }
+  return {{"images", std::move(images)}};
+}
+
+json to_json(std::span<const engine::ImageVersion> versions) {
+  json images = json::array();
+  for (const auto& version : versions) {
+    json image = {{"id", version.id}, {"content_hash", version.content_hash}};
+    if (version.metadata) image["metadata"] = json::parse(*version.metadata);
     images.push_back(std::move(image));
   }
   return {{"images", std::move(images)}};

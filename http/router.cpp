@@ -9,7 +9,7 @@
 namespace clipdex::http {
 namespace {
 
-constexpr std::array<Route, 20> kRoutes = {{
+constexpr std::array<Route, 21> kRoutes = {{
     {"GET", "/v1/collections", list_collections},
     {"PUT", "/v1/collections/{}", put_collection},
     {"GET", "/v1/collections/{}", get_collection},
@@ -20,6 +20,7 @@ constexpr std::array<Route, 20> kRoutes = {{
     {"PATCH", "/v1/collections/{}/images/{}", patch_image},
     {"DELETE", "/v1/collections/{}/images/{}", delete_image},
     {"GET", "/v1/collections/{}/images/{}/content", get_content},
+    {"POST", "/v1/collections/{}/known", post_known},
     {"POST", "/v1/collections/{}/search", post_search},
     {"POST", "/v1/classify", post_classify},
     {"POST", "/v1/embeddings", post_embeddings},

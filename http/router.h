@@ -66,6 +66,7 @@ void get_image(Call& call);
 void get_content(Call& call);
 void patch_image(Call& call);
 void delete_image(Call& call);
+void post_known(Call& call);
 void post_search(Call& call);
 void post_classify(Call& call);
 void post_embeddings(Call& call);

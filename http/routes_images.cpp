@@ -29,6 +29,16 @@ void post_images(Call& call) {
   call.answer(200, {{"results", std::move(results)}});
 }
 
+void post_known(Call& call) {
+  call.allow_parameters({});
+  const auto collection = call.collection();
+  const json body = call.json_body();
+  const auto versions = parse_versions(Fields(body, ""), call.options.images_per_request_max);
+  json known = json::array();
+  for (const bool is_known : engine::known_images(*collection, versions)) known.push_back(is_known);
+  call.answer(200, {{"known", std::move(known)}});
+}
+
 void list_images(Call& call) {
   call.allow_parameters({"limit", "cursor"});
   constexpr std::size_t kLimitDefault = 100, kLimitMax = 1000;
