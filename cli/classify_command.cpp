@@ -81,6 +81,7 @@ class Classify {
     constexpr std::size_t kNameColumns = 200, kLabelColumns = 80;
     std::cout << printable(name, kNameColumns) << '\n';
     std::vector<std::vector<std::string>> rows;
+    rows.reserve(labels.size());
     for (const auto& label : labels) {
       char probability[16], score[16];
       std::snprintf(probability, sizeof probability, "%.2f %%", 100 * label.probability);
@@ -115,6 +116,7 @@ class Classify {
     std::size_t bytes = 0;
     const auto flush = [&] {
       std::vector<const std::string*> pointers;
+      pointers.reserve(contents.size());
       for (const auto& content : contents) pointers.push_back(&content);
       const auto prepared = preparation.prepare(pointers, /*thumbnails=*/false);
       for (std::size_t i = 0; i < batch.size(); ++i) {

@@ -74,6 +74,8 @@ int run(int argc, char** argv) {
   add_delete_command(program, action);
   add_stats_command(program, action);
   add_collection_command(program, action);
+  add_snapshot_command(program, action);
+  add_export_command(program, action);
   add_embed_command(program, action);
   add_classify_command(program, action);
   add_model_command(program, action);

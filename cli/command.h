@@ -34,6 +34,8 @@ void add_stats_command(CLI::App& program, Action& action);
 void add_collection_command(CLI::App& program, Action& action);
 void add_embed_command(CLI::App& program, Action& action);
 void add_classify_command(CLI::App& program, Action& action);
+void add_snapshot_command(CLI::App& program, Action& action);
+void add_export_command(CLI::App& program, Action& action);
 void add_model_command(CLI::App& program, Action& action);
 void add_version_command(CLI::App& program, Action& action);
 

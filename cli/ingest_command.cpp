@@ -1,208 +1,211 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <exception>
-#include <iostream>
 #include <map>
 #include <memory>
-#include <numeric>
 #include <optional>
-#include <span>
+#include <stdexcept>
 #include <utility>
 
 #include "cli/arguments.h"
+#include "cli/brace_range.h"
 #include "cli/command.h"
+#include "cli/error_file.h"
+#include "cli/file_source.h"
+#include "cli/ingest_session.h"
 #include "cli/input_files.h"
-#include "cli/progress.h"
-#include "cli/stop_signal.h"
+#include "cli/manifest_source.h"
 #include "cli/table.h"
-#include "cli/target.h"
-#include "engine/identifiers.h"
-#include "http/client.h"
-#include "http/json_text.h"
+#include "cli/tar_source.h"
 
 namespace clipdex::cli {
 namespace {
 
 struct IngestOptions {
   TargetOptions target;
-  std::vector<std::string> paths;
-  std::string metadata, id_from = "path";
+  std::vector<std::string> paths, manifests;
+  std::string root, metadata, id_from = "path", errors;
   bool json = false;
 };
 
-constexpr std::size_t kImagesPerRequest = 64;
-constexpr std::size_t kNameColumns = 200, kReasonColumns = 1000;
-constexpr int kPayloadTooLarge = 413;
+// What is named on the command line, told apart and known to be there.
+struct Named {
+  std::vector<InputFile> files;
+  std::vector<std::filesystem::path> archives;
+  std::vector<std::unique_ptr<ManifestSource>> manifests;
+};
 
-// The server will not have a request; one image of it may be to blame while the others are good.
-bool refuses_request(const http::ClientError& error) {
-  return error.code() == "malformed_request" || error.code() == "invalid_value" || error.status() == kPayloadTooLarge;
+IdFrom id_from(const IngestOptions& options) { return options.id_from == "hash" ? IdFrom::kHash : IdFrom::kPath; }
+
+Named named_inputs(const IngestOptions& options) {
+  Named named;
+  std::vector<std::string> others;
+  for (const auto& word : options.paths) {
+    std::error_code ignored;
+    for (auto& path : std::filesystem::exists(word, ignored) ? std::vector{word} : expand_brace_ranges(word)) {
+      if (!is_tar_name(path) || std::filesystem::is_directory(path, ignored)) {
+        others.push_back(std::move(path));
+      } else if (std::filesystem::exists(path, ignored)) {
+        named.archives.emplace_back(path);
+      } else {
+        throw std::invalid_argument("there is no file or folder " + path);
+      }
+    }
+  }
+  named.files = collect_inputs(others);
+  if (!options.root.empty() && options.manifests.empty()) throw std::invalid_argument("--root goes with --manifest");
+  for (const std::filesystem::path manifest : options.manifests) {
+    const auto root = options.root.empty() ? manifest.parent_path() : std::filesystem::path(options.root);
+    named.manifests.push_back(std::make_unique<ManifestSource>(manifest, root, id_from(options)));
+  }
+  if (options.paths.empty() && options.manifests.empty())
+    throw std::invalid_argument("there is nothing to ingest: name files, folders or tar archives, or a --manifest");
+  if (named.files.empty() && named.archives.empty() && named.manifests.empty())
+    throw std::invalid_argument("no pictures there: none of the names ends in " + picture_extensions());
+  return named;
 }
 
-class Ingest {
- public:
-  explicit Ingest(const IngestOptions& options) : options_(options) {}
-
-  int run() {
-    const auto files = collect_inputs(options_.paths);
-    if (files.empty()) throw std::invalid_argument("no pictures there: none of the names ends in " + picture_extensions());
-    if (!options_.metadata.empty()) read_metadata(files);
-    target_ = open_target(options_.target, DataDirectory::kMade);
-    target_->ensure_collection(options_.target.collection);
-    bytes_max_ = target_->ingest_bytes_max();
-    const StopSignal stop;
-    progress_.emplace("images", files.size());
-    std::exception_ptr failure;
-    try {
-      for (const auto& file : files) {
-        if (stop.requested()) break;
-        add(file);
-      }
-      if (!stop.requested()) send_batch();
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    const int code = summarise(files.size());
-    if (failure) std::rethrow_exception(failure);
-    return code;
-  }
-
- private:
-  void read_metadata(const std::vector<InputFile>& files) {
-    metadata_ = read_metadata_lines(options_.metadata);
-    auto unused = metadata_;
-    for (const auto& file : files) unused.erase(file.name);
-    if (unused.empty()) return;
+std::map<std::string, std::string> metadata_of(const std::string& file, const std::vector<InputFile>& files) {
+  if (file.empty()) return {};
+  auto metadata = read_metadata_lines(file);
+  auto unused = metadata;
+  for (const auto& input : files) unused.erase(input.name);
+  if (!unused.empty()) {
+    constexpr std::size_t kNameColumns = 200;
     std::fprintf(stderr,
                  "%zu of %zu names in the metadata are of no picture here, such as \"%s\": names are relative to the folder given\n",
-                 unused.size(), metadata_.size(), printable(unused.begin()->first, kNameColumns).c_str());
+                 unused.size(), metadata.size(), printable(unused.begin()->first, kNameColumns).c_str());
   }
+  return metadata;
+}
 
-  bool ids_are_names() const { return options_.id_from == "path"; }
-
-  void fail(const InputFile& file, const char* code, const std::string& error) {
-    take({.source = as_text(file.name), .error_code = code, .error = error});
-    progress_->advance(1);
+std::vector<std::unique_ptr<InputSource>> sources_of(Named named, std::map<std::string, std::string> metadata, IdFrom id_from,
+                                                     std::size_t bytes_max) {
+  std::vector<std::unique_ptr<InputSource>> sources;
+  if (!named.files.empty())
+    sources.push_back(std::make_unique<FileSource>(std::move(named.files), std::move(metadata), id_from, bytes_max));
+  for (auto& archive : named.archives) sources.push_back(std::make_unique<TarSource>(std::move(archive), id_from, bytes_max));
+  for (auto& manifest : named.manifests) {
+    manifest->set_bytes_max(bytes_max);
+    sources.push_back(std::move(manifest));
   }
+  return sources;
+}
 
-  void add(const InputFile& file) {
-    if (!file.error.empty()) return fail(file, "unreadable_file", file.error);
-    if (ids_are_names() && !engine::is_utf8(file.name))
-      return fail(file, "invalid_id", "its name is not valid UTF-8: rename it, or use --id-from hash");
-    const auto [first, is_new] = seen_.try_emplace(file.name, file.path);
-    std::error_code ignored;
-    if (ids_are_names() && !is_new && !std::filesystem::equivalent(first->second, file.path, ignored)) {
-      return fail(file, "duplicate_id",
-                  as_text(file.path.string()) + " and " + as_text(first->second.string()) +
-                      " would have the same id: ingest the folder above both, or use --id-from hash");
-    }
-    std::string error;
-    auto bytes = read_file(file.path, bytes_max_, error);
-    if (!bytes) return fail(file, "unreadable_file", error);
-    engine::IngestItem item{.id = {}, .bytes = std::move(*bytes), .source = as_text(file.name), .metadata = {}};
-    if (ids_are_names()) item.id = file.name;
-    const auto metadata = metadata_.find(file.name);
-    if (metadata != metadata_.end()) item.metadata = metadata->second;
-    const std::size_t size = item.bytes.size() + 2 * file.name.size() + (item.metadata ? item.metadata->size() : 0);
-    if (size > bytes_max_) {
-      return fail(
-          file, "image_too_large",
-          "picture and metadata have " + std::to_string(size) + " bytes, and " + std::to_string(bytes_max_) + " are the limit here");
-    }
-    if (batch_.size() == kImagesPerRequest || batch_bytes_ + size > bytes_max_) send_batch();
-    batch_bytes_ += size;
-    batch_.push_back(std::move(item));
+// Nothing if one of them does not know.
+std::optional<std::size_t> total_of(const std::vector<std::unique_ptr<InputSource>>& sources) {
+  std::size_t total = 0;
+  for (const auto& source : sources) {
+    const auto count = source->count();
+    if (!count) return std::nullopt;
+    total += *count;
   }
+  return total;
+}
 
-  void send_batch() {
-    const auto batch = std::exchange(batch_, {});
-    batch_bytes_ = 0;
-    if (!batch.empty()) send(batch);
-    std::cout.flush();  // whoever reads along sees what is stored
+// whole: every input's fate is known.
+int summarise(const IngestSession& session, std::optional<std::size_t> total, bool whole, double seconds, const IngestOptions& options) {
+  using Status = engine::IngestStatus;
+  const std::size_t done = session.done(), failed = session.count(Status::kFailed);
+  const std::string of = total ? " of " + std::to_string(*total) : "";
+  std::fprintf(stderr, "%s%zu%s images in %.1f s (%.1f/s): %zu created, %zu updated, %zu unchanged, %zu failed\n",
+               whole ? "" : "stopped after ", done, of.c_str(), seconds, static_cast<double>(done) / std::max(seconds, 1e-9),
+               session.count(Status::kCreated), session.count(Status::kUpdated), session.count(Status::kUnchanged), failed);
+  if (session.count(Status::kUpdated) > 0 && id_from(options) == IdFrom::kPath) {
+    std::fputs("updated ones had been ingested under the same names before, with other bytes or metadata; --id-from hash keeps both\n",
+               stderr);
   }
+  if (failed > 0 && !options.errors.empty()) std::fprintf(stderr, "what failed is listed in %s\n", as_text(options.errors).c_str());
+  if (!whole) std::fputs("what was done is stored; the same command goes on from there\n", stderr);
+  if (failed == done && whole) return kFailure;
+  return failed > 0 || !whole ? kPartlyDone : kSuccess;
+}
 
-  void send(std::span<const engine::IngestItem> items) {
-    std::vector<engine::IngestResult> results;
-    try {
-      results = target_->ingest(options_.target.collection, items);
-    } catch (const http::ClientError& error) {
-      if (!refuses_request(error)) throw;
-      if (items.size() > 1) {
-        send(items.first(items.size() / 2));
-        send(items.subspan(items.size() / 2));
-        return;
+int ingest(const IngestOptions& options) {
+  auto named = named_inputs(options);
+  auto metadata = metadata_of(options.metadata, named.files);
+  std::optional<ErrorFile> errors;
+  if (!options.errors.empty()) errors.emplace(options.errors);
+  const auto target = open_target(options.target, DataDirectory::kMade);
+  target->ensure_collection(options.target.collection);
+  const auto sources = sources_of(std::move(named), std::move(metadata), id_from(options), target->ingest_bytes_max());
+  const auto total = total_of(sources);
+  const StopSignal stop;
+  std::optional<Progress> progress(std::in_place, "images", total);
+  IngestSession session(*target, {.collection = options.target.collection, .json = options.json, .errors = errors ? &*errors : nullptr},
+                        *progress, stop);
+  std::size_t added = 0;
+  bool exhausted = false;
+  std::exception_ptr failure;
+  try {
+    for (const auto& source : sources) {
+      while (!stop.requested()) {
+        auto input = source->next();
+        if (!input) break;
+        ++added;
+        session.add(std::move(*input));
       }
-      results.push_back({.id = items[0].id.value_or(""), .source = items[0].source, .error_code = error.code(), .error = error.what()});
     }
-    for (const auto& result : results) take(result);
-    progress_->advance(items.size());
+    exhausted = !stop.requested();
+    session.finish();
+  } catch (...) {
+    failure = std::current_exception();
   }
-
-  void take(const engine::IngestResult& result) {
-    ++counts_[static_cast<std::size_t>(result.status)];
-    if (options_.json) std::cout << http::to_json_text(result) << '\n';
-    if (result.status == engine::IngestStatus::kFailed)
-      progress_->message("failed: " + printable(result.source, kNameColumns) + ": " + printable(result.error, kReasonColumns));
-  }
-
-  int summarise(std::size_t total) {
-    const double seconds = progress_->seconds();
-    progress_.reset();
-    const auto count = [this](engine::IngestStatus status) { return counts_[static_cast<std::size_t>(status)]; };
-    const std::size_t failed = count(engine::IngestStatus::kFailed);
-    const std::size_t done = std::accumulate(counts_.begin(), counts_.end(), std::size_t{0});
-    const bool stopped = done < total;
-    std::fprintf(stderr, "%s%zu of %zu images in %.1f s (%.1f/s): %zu created, %zu updated, %zu unchanged, %zu failed\n",
-                 stopped ? "stopped after " : "", done, total, seconds, static_cast<double>(done) / std::max(seconds, 1e-9),
-                 count(engine::IngestStatus::kCreated), count(engine::IngestStatus::kUpdated), count(engine::IngestStatus::kUnchanged),
-                 failed);
-    if (count(engine::IngestStatus::kUpdated) > 0 && ids_are_names()) {
-      std::fputs("updated ones had been ingested under the same names before, with other bytes or metadata; --id-from hash keeps both\n",
-                 stderr);
-    }
-    if (stopped) std::fputs("what was done is stored; the same command goes on from there\n", stderr);
-    if (failed == total) return kFailure;
-    return failed > 0 || stopped ? kPartlyDone : kSuccess;
-  }
-
-  const IngestOptions& options_;
-  std::unique_ptr<Target> target_;
-  std::map<std::string, std::string> metadata_;
-  std::map<std::string, std::filesystem::path> seen_;  // by name: where the first file of that name lies
-  std::size_t bytes_max_ = 0;
-  std::vector<engine::IngestItem> batch_;
-  std::size_t batch_bytes_ = 0;
-  std::array<std::size_t, 4> counts_{};
-  std::optional<Progress> progress_;
-};
+  const double seconds = progress->seconds();
+  progress.reset();
+  const int code = summarise(session, total, exhausted && session.done() == added, seconds, options);
+  if (failure) std::rethrow_exception(failure);
+  return code;
+}
 
 }  // namespace
 
 void add_ingest_command(CLI::App& program, Action& action) {
-  auto* command = program.add_subcommand("ingest", "Add pictures: files, and folders with all that is in them");
+  auto* command = program.add_subcommand("ingest", "Add pictures: files, folders with all that is in them, webdataset tars, manifests");
   auto options = std::make_shared<IngestOptions>();
-  command->add_option("paths", options->paths, "Files and folders")->required()->check(check_not_empty);
+  command
+      ->add_option(
+          "paths", options->paths,
+          "Files, folders, and webdataset tars (.tar, .tar.gz, .tgz, .tar.zst; a range such as shard-{000000..000012}.tar is many)")
+      ->check(check_not_empty);
+  command
+      ->add_option(
+          "--manifest", options->manifests,
+          "A file that lists pictures: JSON lines (.jsonl), or a table with a header (.csv, .tsv); \"file\", \"filepath\", \"path\" or "
+          "\"image\" names the picture, \"id\" may name its id, the rest is metadata")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->check(check_not_empty);
+  command->add_option("--root", options->root, "The folder that a manifest's names are relative to (default: the manifest's own)")
+      ->check(check_not_empty);
   add_target_options(*command, options->target);
   add_exact_decode_option(*command, options->target);
   command
-      ->add_option(
-          "--id-from", options->id_from,
-          "path: ids are names relative to the folder given, so that a changed file replaces its old version; hash: ids are content hashes")
+      ->add_option("--id-from", options->id_from,
+                   "path: ids are names relative to the folder given (a tar's keys, a manifest's names), so that a changed file replaces "
+                   "its old version; "
+                   "hash: ids are content hashes")
       ->check(CLI::IsMember({"path", "hash"}))
       ->capture_default_str();
   command
       ->add_option("--metadata", options->metadata,
                    "A file of JSON lines {\"file\": name, ...}: what to keep with each picture; names are relative to the folder given")
       ->check(check_not_empty);
+  command
+      ->add_option("--errors", options->errors,
+                   "A file to write a JSON line {\"input\", \"id\", \"code\", \"error\"} to for everything that fails, as it happens")
+      ->check(check_not_empty);
   command->add_flag("--json", options->json, "One JSON line a picture on stdout");
   command->footer(
       "Folders are searched for " + picture_extensions() +
       "; hidden files and links to folders are left out. The collection is made if it is "
-      "missing. Run the same command again to pick up what is new: known pictures are not encoded again.\n"
-      "Examples:\n  clipdex ingest ~/Pictures -c photos\n  clipdex ingest shop/ --metadata shop/metadata.jsonl --data ./clipdex-data");
-  command->callback([options, &action] { action = [options] { return Ingest(*options).run(); }; });
+      "missing. Run the same command again to pick up what is new: known pictures are neither sent nor encoded again.\n"
+      "Examples:\n  clipdex ingest ~/Pictures -c photos\n  clipdex ingest 'laion/{00000..00099}.tar' -c laion --errors errors.jsonl\n"
+      "  clipdex ingest --manifest products.csv --root ~/product-pictures -c products\n"
+      "  clipdex ingest shop/ --metadata shop/metadata.jsonl --data ./clipdex-data");
+  command->callback([options, &action] { action = [options] { return ingest(*options); }; });
 }
 
 }  // namespace clipdex::cli

@@ -20,12 +20,6 @@ constexpr std::array<std::string_view, 13> kExtensions = {".jpg", ".jpeg", ".png
 
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
-bool looks_like_picture(const fs::path& path) {
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
-}
-
 // Appends what `folder` holds; `prefix` is its name relative to the root, with a slash, or empty.
 void walk(const fs::path& folder, const std::string& prefix, std::vector<InputFile>& files) {
   std::error_code error;
@@ -41,13 +35,19 @@ void walk(const fs::path& folder, const std::string& prefix, std::vector<InputFi
     if (entry.is_directory(unknown)) {
       // A link may lead back to where we are.
       if (!entry.is_symlink(unknown)) walk(entry.path(), name + "/", files);
-    } else if (looks_like_picture(entry.path())) {
+    } else if (has_picture_ending(entry.path())) {
       files.push_back({entry.path(), name, ""});
     }
   }
 }
 
 }  // namespace
+
+bool has_picture_ending(const fs::path& name) {
+  std::string extension = name.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+}
 
 std::string picture_extensions() {
   std::string text;

@@ -12,6 +12,9 @@ namespace clipdex::cli {
 // The endings of picture files, for sentences: ".jpg, .jpeg, ...".
 std::string picture_extensions();
 
+// Whether a file of that name is taken for a picture where names decide.
+bool has_picture_ending(const std::filesystem::path& name);
+
 struct InputFile {
   std::filesystem::path path;
   std::string name;   // relative to the folder it was found in; a file's own name if it was named itself

@@ -1,5 +1,7 @@
 #include "cli/numpy_file.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
 #include <cstdint>
@@ -73,22 +75,61 @@ NumpyArray read_numpy(const std::filesystem::path& file) {
   return array;
 }
 
-void write_numpy(const std::filesystem::path& file, std::span<const std::size_t> shape, std::span<const float> values) {
+namespace {
+
+// Magic, version 1, length and dictionary; at least `bytes_min`, of which the rest is spaces.
+std::string header_text(std::span<const std::size_t> shape, std::size_t bytes_min) {
   std::string sizes;
   for (const auto size : shape) sizes += std::to_string(size) + ", ";
-  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + sizes + "), }";
+  std::string dictionary = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + sizes + "), }";
   constexpr std::size_t kAlignment = 64;
   const std::size_t prefix = kMagic.size() + 2 + 2;
-  header.append(kAlignment - 1 - (prefix + header.size()) % kAlignment, ' ');
-  header += '\n';
-  const auto length = static_cast<std::uint16_t>(header.size());
+  const std::size_t bytes = std::max(bytes_min, (prefix + dictionary.size() + 1 + kAlignment - 1) / kAlignment * kAlignment);
+  dictionary.append(bytes - prefix - dictionary.size() - 1, ' ');
+  dictionary += '\n';
+  std::string header(kMagic);
+  header += {'\x01', '\0', static_cast<char>(dictionary.size() & 0xFF), static_cast<char>(dictionary.size() >> 8)};
+  return header + dictionary;
+}
+
+}  // namespace
+
+void write_numpy(const std::filesystem::path& file, std::span<const std::size_t> shape, std::span<const float> values) {
   std::ofstream stream(file, std::ios::binary);
-  stream << kMagic << '\x01' << '\0';
-  stream.write(reinterpret_cast<const char*>(&length), sizeof length);
-  stream << header;
+  stream << header_text(shape, 0);
   stream.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(values.size_bytes()));
   stream.flush();
   if (!stream) throw std::runtime_error("cannot write " + file.string() + ": " + std::strerror(errno));
+}
+
+NumpyRows::NumpyRows(const std::filesystem::path& file, std::size_t columns)
+    : file_(file), stream_(file, std::ios::binary | std::ios::trunc), columns_(columns) {
+  write_header();
+}
+
+void NumpyRows::append(std::span<const float> row) {
+  if (row.size() != columns_) throw std::logic_error("a row of another length");
+  stream_.write(reinterpret_cast<const char*>(row.data()), static_cast<std::streamsize>(row.size_bytes()));
+  ++rows_;
+  check();
+}
+
+void NumpyRows::finish() {
+  stream_.seekp(0);
+  write_header();
+  stream_.flush();
+  check();
+}
+
+// Of the same size whatever the number of rows.
+void NumpyRows::write_header() {
+  constexpr std::size_t kBytes = 128;
+  stream_ << header_text(std::array{rows_, columns_}, kBytes);
+  check();
+}
+
+void NumpyRows::check() const {
+  if (!stream_) throw std::runtime_error("cannot write " + file_.string() + ": " + std::strerror(errno));
 }
 
 }  // namespace clipdex::cli

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <utility>
@@ -29,7 +30,7 @@ std::string duration(double seconds) {
 
 }  // namespace
 
-Progress::Progress(std::string what, std::size_t total)
+Progress::Progress(std::string what, std::optional<std::size_t> total)
     : what_(std::move(what)), total_(total), terminal_(::isatty(STDERR_FILENO) == 1), start_(Clock::now()), last_(start_) {
   if (terminal_) draw();
 }
@@ -60,15 +61,17 @@ void Progress::erase() {
 void Progress::draw() {
   const double elapsed = seconds();
   const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
-  std::string line = what_ + " " + std::to_string(done_) + "/" + std::to_string(total_);
-  if (terminal_ && total_ > 0) {
-    const std::size_t filled = kBarColumns * done_ / total_;
+  const std::size_t total = std::max(total_.value_or(0), done_);
+  std::string line = what_ + " " + std::to_string(done_);
+  if (total_) line += "/" + std::to_string(total);
+  if (terminal_ && total_ && total > 0) {
+    const std::size_t filled = kBarColumns * done_ / total;
     line += " [" + std::string(filled, '#') + std::string(kBarColumns - filled, '-') + "]";
   }
   char speed[64];
   std::snprintf(speed, sizeof speed, " %.1f/s", rate);
   line += speed;
-  if (rate > 0 && done_ < total_) line += ", " + duration(static_cast<double>(total_ - done_) / rate) + " left";
+  if (rate > 0 && total_ && done_ < total) line += ", " + duration(static_cast<double>(total - done_) / rate) + " left";
   if (!terminal_) {
     std::fprintf(stderr, "%s\n", line.c_str());
     return;

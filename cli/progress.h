@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 
 namespace clipdex::cli {
@@ -10,7 +11,8 @@ namespace clipdex::cli {
 // A bar that redraws itself on a terminal; elsewhere a plain line now and then.
 class Progress {
  public:
-  Progress(std::string what, std::size_t total);
+  // total: nothing if it is not known; then there is no bar and no time left.
+  Progress(std::string what, std::optional<std::size_t> total);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -25,7 +27,7 @@ class Progress {
   void erase();
 
   std::string what_;
-  std::size_t total_;
+  std::optional<std::size_t> total_;
   std::size_t done_ = 0;
   bool terminal_;
   bool drawn_ = false;

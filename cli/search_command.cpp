@@ -9,6 +9,7 @@
 
 #include "cli/arguments.h"
 #include "cli/command.h"
+#include "cli/contact_sheet.h"
 #include "cli/input_files.h"
 #include "cli/numpy_file.h"
 #include "cli/table.h"
@@ -24,7 +25,8 @@ struct SearchOptions {
   std::string text, image, id, vector;
   std::optional<float> min_score;
   engine::SearchRequest request;
-  bool json = false;
+  std::string sheet;
+  bool open = false, json = false;
 };
 
 std::vector<float> read_vector(const std::string& file) {
@@ -71,10 +73,9 @@ void set_query(SearchOptions& options) {
 }
 
 // What is wrong with the query's picture is said of its file.
-engine::SearchResult search_target(const SearchOptions& options) {
-  const auto target = open_target(options.target);
+engine::SearchResult search_target(Target& target, const SearchOptions& options) {
   try {
-    return target->search(options.target.collection, options.request);
+    return target.search(options.target.collection, options.request);
   } catch (const engine::ImageError& error) {
     throw std::runtime_error(options.image + ": " + error.what());
   } catch (const http::ClientError& error) {
@@ -83,26 +84,58 @@ engine::SearchResult search_target(const SearchOptions& options) {
   }
 }
 
-int search(SearchOptions& options) {
-  set_query(options);
-  options.request.min_score = options.min_score;
-  const auto result = search_target(options);
-  if (options.json) {
-    for (const auto& hit : result.hits) std::cout << http::to_json_text(hit) << '\n';
-    return kSuccess;
-  }
+std::string three_digits(float score) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%.3f", static_cast<double>(score));
+  return text;
+}
+
+std::string size_of(const engine::ImageRecord& record) { return std::to_string(record.width) + "x" + std::to_string(record.height); }
+
+void print_hits(const engine::SearchResult& result) {
+  constexpr std::size_t kIdColumns = 48, kCaptionColumns = 60;
   std::vector<std::vector<std::string>> rows;
+  rows.reserve(result.hits.size());
   for (const auto& hit : result.hits) {
-    char score[16];
-    std::snprintf(score, sizeof score, "%.3f", static_cast<double>(hit.score));
-    constexpr std::size_t kIdColumns = 48, kCaptionColumns = 60;
-    rows.push_back(
-        {score, printable(hit.record.id, kIdColumns), printable(caption_of(hit.record.metadata, hit.record.source), kCaptionColumns)});
+    rows.push_back({three_digits(hit.score), printable(hit.record.id, kIdColumns), size_of(hit.record),
+                    printable(caption_of(hit.record.metadata, hit.record.source), kCaptionColumns)});
   }
-  print_table(std::cout, {"score", "id", "caption"}, rows);
+  print_table(std::cout, {"score", "id", "size", "caption"}, rows);
   std::cout.flush();  // the table first, where both go to a terminal
   std::fprintf(stderr, "%zu hits in %.1f ms (encoding %.1f, search %.1f)\n", result.hits.size(), result.total_ms, result.encode_ms,
                result.search_ms);
+}
+
+void make_sheet(Target& target, const SearchOptions& options, const engine::SearchResult& result) {
+  std::string title = options.text;
+  if (!options.image.empty()) title = "like the picture " + as_text(options.image);
+  if (!options.id.empty()) title = "like " + options.id;
+  if (!options.vector.empty()) title = "like the vector in " + as_text(options.vector);
+  ContactSheet sheet(title, options.target.collection);
+  for (const auto& hit : result.hits) {
+    sheet.add({.id = hit.record.id,
+               .score = three_digits(hit.score),
+               .size = size_of(hit.record),
+               .caption = caption_of(hit.record.metadata, ""),
+               .thumbnail = target.content(options.target.collection, hit.record.id, engine::ContentSize::kThumbnail)});
+  }
+  const auto file = sheet.write(options.sheet);
+  std::fprintf(stderr, "contact sheet: %s\n", as_text(file.string()).c_str());
+  if (options.open && !open_in_browser(file)) std::fputs("no browser could be started: open the file in one\n", stderr);
+}
+
+int search(SearchOptions& options) {
+  set_query(options);
+  options.request.min_score = options.min_score;
+  const auto target = open_target(options.target);
+  const auto result = search_target(*target, options);
+  if (options.json) {
+    for (const auto& hit : result.hits) std::cout << http::to_json_text(hit) << '\n';
+    std::cout.flush();
+  } else {
+    print_hits(result);
+  }
+  if (options.open || !options.sheet.empty()) make_sheet(*target, options, result);
   return kSuccess;
 }
 
@@ -126,10 +159,14 @@ void add_search_command(CLI::App& program, Action& action) {
       ->capture_default_str();
   command->add_option("--min-score", options->min_score, "Least cosine of a hit, -1 to 1")->check(check_score);
   command->add_flag("--exact", options->request.exact, "Scan everything, whatever the index type");
+  command->add_flag("--open", options->open,
+                    "Write a contact sheet of the hits, one HTML file with their thumbnails, and open it ($BROWSER, else xdg-open)");
+  command->add_option("--sheet", options->sheet, "Where to write the contact sheet (with --open alone: a temporary file)")
+      ->check(check_not_empty);
   command->add_flag("--json", options->json, "One JSON line a hit on stdout");
   command->footer(
       "Examples:\n  clipdex search \"a dog on a skateboard\" -c photos\n  clipdex search --image query.jpg --data ./clipdex-data --json\n  "
-      "clipdex search --id 2019/beach.jpg -c photos -n 50");
+      "clipdex search --id 2019/beach.jpg -c photos -n 50\n  clipdex search \"a sunset\" -c photos -n 100 --open");
   command->callback([options, &action] { action = [options] { return search(*options); }; });
 }
 

@@ -1,5 +1,7 @@
 #include "cli/table.h"
 
+#include <wchar.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -7,6 +9,7 @@
 #include <ostream>
 
 #include "cli/input_files.h"
+#include "cli/utf8_locale.h"
 
 namespace clipdex::cli {
 namespace {
@@ -26,14 +29,14 @@ Character character_at(const std::string& text, std::size_t at) {
   return {std::min(bytes, text.size() - at), codepoint};
 }
 
-std::size_t columns_of(std::uint32_t c) {
-  const bool wide = (c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) || (c >= 0xAC00 && c <= 0xD7A3) ||
-                    (c >= 0xF900 && c <= 0xFAFF) || (c >= 0xFE30 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF60) ||
-                    (c >= 0x1F300 && c <= 0x1FAFF) || (c >= 0x20000 && c <= 0x3FFFD);
-  return wide ? 2 : 1;
+// As the C library's tables have it: East Asian characters and emoji are two columns wide, combining marks none. Needs Utf8Locale.
+std::size_t columns_of(std::uint32_t codepoint) {
+  const int columns = ::wcwidth(static_cast<wchar_t>(codepoint));
+  return columns < 0 ? 1 : static_cast<std::size_t>(columns);
 }
 
 std::size_t width(const std::string& text) {
+  const Utf8Locale utf8;
   std::size_t columns = 0;
   for (std::size_t at = 0; at < text.size();) {
     const auto character = character_at(text, at);
@@ -66,6 +69,7 @@ void print_table(std::ostream& out, const std::vector<std::string>& header, cons
 
 std::string printable(const std::string& any_text, std::size_t columns_max) {
   const std::string text = as_text(any_text);
+  const Utf8Locale utf8;
   std::string out;
   std::size_t columns = 0;
   for (std::size_t at = 0; at < text.size();) {

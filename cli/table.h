@@ -7,7 +7,8 @@
 
 namespace clipdex::cli {
 
-// Widths count what a terminal shows: East Asian characters are two columns wide.
+// Widths count what a terminal shows: East Asian characters and emoji are two columns wide, combining marks
+// none.
 void print_table(std::ostream& out, const std::vector<std::string>& header, const std::vector<std::vector<std::string>>& rows);
 
 // Control characters become '?' and what is no UTF-8 U+FFFD, so that an id or a caption cannot move the cursor; longer texts end in "...".

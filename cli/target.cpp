@@ -36,11 +36,17 @@ class ServerTarget : public Target {
   std::vector<engine::IngestResult> ingest(const std::string& collection, std::span<const engine::IngestItem> items) override {
     return in(collection, [&] { return client_.ingest(collection, items); });
   }
+  std::vector<bool> known(const std::string& collection, std::span<const engine::ImageVersion> versions) override {
+    return in(collection, [&] { return client_.known(collection, versions); });
+  }
   engine::SearchResult search(const std::string& collection, const engine::SearchRequest& request) override {
     return in(collection, [&] { return client_.search(collection, request); });
   }
   engine::ImagePage list(const std::string& collection, std::string_view after_id, std::size_t limit) override {
     return in(collection, [&] { return client_.list(collection, after_id, limit); });
+  }
+  std::optional<std::string> content(const std::string& collection, const std::string& id, engine::ContentSize size) override {
+    return in(collection, [&] { return client_.content(collection, id, size); });
   }
   bool remove(const std::string& collection, const std::string& id) override {
     return in(collection, [&] { return client_.remove(collection, id); });
@@ -50,6 +56,13 @@ class ServerTarget : public Target {
     // Pictures travel in base64, four bytes for three; the rest is for the JSON around them.
     const std::size_t body = client_.body_bytes_max();
     return (body - body / 32) / 4 * 3;
+  }
+  engine::SnapshotInfo create_snapshot(const std::string& name) override { return client_.create_snapshot(name); }
+  void for_each_image(const std::string& /*collection*/,
+                      const std::function<void(const engine::ImageRecord&, std::span<const float>)>& /*visit*/) override {
+    throw std::invalid_argument(
+        "embeddings are exported from a data directory and not from a server: name it with --data; while its server runs, restore a "
+        "snapshot elsewhere and export that");
   }
 
  private:
@@ -69,7 +82,7 @@ class ServerTarget : public Target {
 
 class LocalTarget : public Target {
  public:
-  explicit LocalTarget(const engine::EngineOptions& options) : engine_(options) {}
+  explicit LocalTarget(const engine::EngineOptions& options) : data_directory_(options.data_directory), engine_(options) {}
 
   void ensure_collection(const std::string& name) override {
     if (!engine_.collection(name)) engine_.create_collection(name, {});
@@ -91,15 +104,30 @@ class LocalTarget : public Target {
   std::vector<engine::IngestResult> ingest(const std::string& collection, std::span<const engine::IngestItem> items) override {
     return required(collection).ingest(items);
   }
+  std::vector<bool> known(const std::string& collection, std::span<const engine::ImageVersion> versions) override {
+    return engine::known_images(required(collection), versions);
+  }
   engine::SearchResult search(const std::string& collection, const engine::SearchRequest& request) override {
     return required(collection).search(request);
   }
   engine::ImagePage list(const std::string& collection, std::string_view after_id, std::size_t limit) override {
     return required(collection).list(after_id, limit);
   }
+  std::optional<std::string> content(const std::string& collection, const std::string& id, engine::ContentSize size) override {
+    return required(collection).content(id, size);
+  }
   bool remove(const std::string& collection, const std::string& id) override { return required(collection).remove(id); }
   std::vector<engine::UnusableCollection> unusable_collections() override { return engine_.unusable_collections(); }
   std::size_t ingest_bytes_max() override { return std::size_t{128} << 20; }
+  engine::SnapshotInfo create_snapshot(const std::string& name) override {
+    const auto folder = snapshots_folder(data_directory_);
+    std::filesystem::create_directories(folder);
+    return engine_.create_snapshot(folder / name);
+  }
+  void for_each_image(const std::string& collection,
+                      const std::function<void(const engine::ImageRecord&, std::span<const float>)>& visit) override {
+    required(collection).for_each_image(visit);
+  }
 
  private:
   engine::Collection& required(const std::string& name) {
@@ -108,6 +136,7 @@ class LocalTarget : public Target {
     return *found;  // the engine holds it; this process drops nothing while it uses it
   }
 
+  std::filesystem::path data_directory_;
   engine::Engine engine_;
 };
 
@@ -136,31 +165,36 @@ void add_exact_decode_option(CLI::App& command, TargetOptions& options) {
   command.add_flag("--exact-decode", options.exact_decode, std::string("With --data: ") + kExactDecodeHelp);
 }
 
+std::filesystem::path snapshots_folder(const std::filesystem::path& data_directory) { return data_directory / "snapshots"; }
+
+Place place_of(const TargetOptions& options) {
+  Place place{.server = options.server, .data = options.data};
+  if (!place.server.empty() && !place.data.empty()) throw std::invalid_argument("--server and --data exclude each other: name one of them");
+  if (!place.server.empty() || !place.data.empty()) return place;
+  place = {.server = environment("CLIPDEX_SERVER"), .data = environment("CLIPDEX_DATA")};
+  if (const auto wrong = check_address(place.server); !place.server.empty() && !wrong.empty())
+    throw std::invalid_argument("CLIPDEX_SERVER: " + wrong);
+  if (!place.server.empty() && !place.data.empty())
+    throw std::invalid_argument("CLIPDEX_SERVER and CLIPDEX_DATA are both set: unset one of them, or name --server or --data");
+  if (place.server.empty() && place.data.empty()) place.server = kDefaultServer;
+  return place;
+}
+
 std::unique_ptr<Target> open_target(const TargetOptions& options, DataDirectory data_directory) {
-  std::string server = options.server, data = options.data;
-  if (!server.empty() && !data.empty()) throw std::invalid_argument("--server and --data exclude each other: name one of them");
-  if (server.empty() && data.empty()) {
-    server = environment("CLIPDEX_SERVER");
-    if (const auto wrong = check_address(server); !server.empty() && !wrong.empty())
-      throw std::invalid_argument("CLIPDEX_SERVER: " + wrong);
-    data = environment("CLIPDEX_DATA");
-    if (!server.empty() && !data.empty()) {
-      throw std::invalid_argument("CLIPDEX_SERVER and CLIPDEX_DATA are both set: unset one of them, or name --server or --data");
-    }
-  }
-  if (!data.empty()) {
-    if (data_directory == DataDirectory::kRequired && !std::filesystem::exists(data)) {
-      throw std::runtime_error("there is no data directory " + data +
+  const auto place = place_of(options);
+  if (!place.data.empty()) {
+    if (data_directory == DataDirectory::kRequired && !std::filesystem::exists(place.data)) {
+      throw std::runtime_error("there is no data directory " + place.data +
                                ": name another one with --data; \"clipdex ingest\" and \"clipdex serve\" make it");
     }
     return std::make_unique<LocalTarget>(
-        engine::EngineOptions{.data_directory = data,
+        engine::EngineOptions{.data_directory = place.data,
                               .model = options.model.empty() ? default_model() : std::filesystem::path(options.model),
                               .exact_decode = options.exact_decode});
   }
   if (!options.model.empty()) throw std::invalid_argument("--model goes with --data: a server has its model already");
   if (options.exact_decode) throw std::invalid_argument("--exact-decode goes with --data: a server has its own (serve --exact-decode)");
-  return std::make_unique<ServerTarget>(server.empty() ? kDefaultServer : server);
+  return std::make_unique<ServerTarget>(place.server);
 }
 
 }  // namespace clipdex::cli

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/known_images.h"
 
 namespace CLI {
 class App;
@@ -40,20 +42,40 @@ class Target {
   virtual std::vector<engine::CollectionStatistics> collections() = 0;
   virtual std::optional<engine::CollectionStatistics> collection(const std::string& name) = 0;
   virtual std::vector<engine::IngestResult> ingest(const std::string& collection, std::span<const engine::IngestItem> items) = 0;
+  // engine::known_images() of the collection.
+  virtual std::vector<bool> known(const std::string& collection, std::span<const engine::ImageVersion> versions) = 0;
   virtual engine::SearchResult search(const std::string& collection, const engine::SearchRequest& request) = 0;
   virtual engine::ImagePage list(const std::string& collection, std::string_view after_id, std::size_t limit) = 0;
+  // Nothing if there is no such image, or nothing of that size is kept of it.
+  virtual std::optional<std::string> content(const std::string& collection, const std::string& id, engine::ContentSize size) = 0;
   virtual bool remove(const std::string& collection, const std::string& id) = 0;
   // Those that are there and could not be opened, with the reasons.
   virtual std::vector<engine::UnusableCollection> unusable_collections() = 0;
   // Bytes of files, metadata and ids that one ingest call can take.
   virtual std::size_t ingest_bytes_max() = 0;
+  // The snapshot NAME of all collections, kept in the data directory (a server's is its own).
+  virtual engine::SnapshotInfo create_snapshot(const std::string& name) = 0;
+  // Every image with its embedding. Throws std::invalid_argument for a server, which gives no embeddings in bulk.
+  virtual void for_each_image(const std::string& collection,
+                              const std::function<void(const engine::ImageRecord&, std::span<const float>)>& visit) = 0;
 };
+
+// Where the options, or CLIPDEX_SERVER and CLIPDEX_DATA, point: one of the two is empty.
+struct Place {
+  std::string server, data;
+};
+
+// With neither: the server on this machine's default address. Throws std::invalid_argument if both are named.
+Place place_of(const TargetOptions& options);
+
+// Where a data directory keeps its snapshots.
+std::filesystem::path snapshots_folder(const std::filesystem::path& data_directory);
 
 // Whether a data directory that is not there is made: only a command that adds something wants that.
 enum class DataDirectory { kRequired, kMade };
 
-// With neither --server nor --data: what CLIPDEX_SERVER or CLIPDEX_DATA names, else the server on this machine's default address.
-// Throws std::invalid_argument if both are named, std::runtime_error if a required directory is not there.
+// What is at place_of(). Throws std::invalid_argument for options that do not go together, std::runtime_error if a required directory is
+// not there.
 std::unique_ptr<Target> open_target(const TargetOptions& options, DataDirectory data_directory = DataDirectory::kRequired);
 
 }  // namespace clipdex::cli

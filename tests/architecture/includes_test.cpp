@@ -20,11 +20,12 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
 
 // First part of an include in angle brackets -> the folder it may stand in.
 const std::map<std::string, std::string> kHomes = {
-    {"torch", "encoder"},      {"ATen", "encoder"},     {"c10", "encoder"},    {"turbojpeg.h", "encoder"},
-    {"jpeglib.h", "encoder"},  {"jerror.h", "encoder"}, {"spng.h", "encoder"}, {"pcre2.h", "encoder"},
-    {"utf8proc.h", "encoder"}, {"zlib.h", "encoder"},   {"webp", "encoder"},   {"gif_lib.h", "encoder"},
-    {"tiffio.h", "encoder"},   {"libheif", "encoder"},  {"oneapi", "encoder"}, {"faiss", "index"},
-    {"rocksdb", "storage"},    {"httplib.h", "http"},   {"CLI", "cli"},
+    {"torch", "encoder"},       {"ATen", "encoder"},     {"c10", "encoder"},    {"turbojpeg.h", "encoder"},
+    {"jpeglib.h", "encoder"},   {"jerror.h", "encoder"}, {"spng.h", "encoder"}, {"pcre2.h", "encoder"},
+    {"utf8proc.h", "encoder"},  {"zlib.h", "encoder"},   {"webp", "encoder"},   {"gif_lib.h", "encoder"},
+    {"tiffio.h", "encoder"},    {"libheif", "encoder"},  {"oneapi", "encoder"}, {"faiss", "index"},
+    {"rocksdb", "storage"},     {"httplib.h", "http"},   {"CLI", "cli"},        {"archive.h", "cli"},
+    {"archive_entry.h", "cli"},
 };
 
 struct Include {

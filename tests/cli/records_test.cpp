@@ -108,12 +108,12 @@ TEST_CASE("a search by text, picture, id or vector has the same hits on a data d
   for (const auto& hit : local[7]) CHECK(hit.at("score").get<double>() >= 0.3);
 }
 
-TEST_CASE("a search for people is a table of score, id and caption") {
+TEST_CASE("a search for people is a table of score, id, size and caption") {
   const TemporaryDirectory directory;
   const auto data = five_pictures(directory.path());
   const auto [local, remote] = on_both(data, {"search", "a red apple", "-n", "1"});
-  CHECK(local.out.starts_with("score  id             caption\n0."));
-  CHECK(contains(local.out, "  red-apple.png  red-apple.png\n"));
+  CHECK(local.out.starts_with("score  id             size     caption\n0."));
+  CHECK(contains(local.out, "  red-apple.png  128x128  red-apple.png\n"));
   CHECK(local.out == remote.out);
   CHECK(contains(local.error, "1 hits in "));
 }
