@@ -52,14 +52,16 @@ constexpr std::string_view kBegin = R"(<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <style>
-:root { color-scheme: light dark; --line: light-dark(#d8d8d8, #3c3c3c); --quiet: light-dark(#666, #a0a0a0); --box: light-dark(#f2f2f2, #262626); }
+:root { color-scheme: light dark; --line: light-dark(#d8d8d8, #3c3c3c); --quiet: light-dark(#666, #a0a0a0);
+  --box: light-dark(#f2f2f2, #262626); }
 body { margin: 1.5rem; font: 14px/1.4 system-ui, sans-serif; background: light-dark(#fff, #181818); color: light-dark(#1a1a1a, #ececec); }
 h1 { font-size: 1.3rem; margin: 0; overflow-wrap: anywhere; }
 p { margin: 0.2rem 0 1.2rem; color: var(--quiet); }
 main { display: grid; grid-template-columns: repeat(auto-fill, minmax(180px, 1fr)); gap: 1rem; }
 figure { margin: 0; border: 1px solid var(--line); border-radius: 6px; overflow: hidden; }
 img, .none { display: block; width: 100%; height: 180px; object-fit: contain; background: var(--box); }
-.none { display: flex; align-items: center; justify-content: center; padding: 0 0.5rem; box-sizing: border-box; text-align: center; overflow-wrap: anywhere; color: var(--quiet); }
+.none { display: flex; align-items: center; justify-content: center; padding: 0 0.5rem; box-sizing: border-box; text-align: center;
+  overflow-wrap: anywhere; color: var(--quiet); }
 figcaption { padding: 0.5rem 0.6rem; overflow-wrap: anywhere; }
 figcaption span { color: var(--quiet); }
 </style>

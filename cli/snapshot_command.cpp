@@ -52,8 +52,9 @@ void report(const char* what, const std::string& where, const engine::SnapshotIn
                             {"bytes", info.bytes},
                             {"milliseconds", info.milliseconds}});
   }
-  std::fprintf(stderr, "%s %s: %zu collections, %s images, %s, in %.0f ms\n", what, printable(where, /*columns_max=*/500).c_str(), info.collections,
-               std::to_string(info.images).c_str(), human_bytes(static_cast<double>(info.bytes)).c_str(), info.milliseconds);
+  std::fprintf(stderr, "%s %s: %zu collections, %s images, %s, in %.0f ms\n", what, printable(where, /*columns_max=*/500).c_str(),
+               info.collections, std::to_string(info.images).c_str(), human_bytes(static_cast<double>(info.bytes)).c_str(),
+               info.milliseconds);
 }
 
 int create(const SnapshotOptions& options) {

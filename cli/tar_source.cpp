@@ -83,7 +83,7 @@ std::optional<Input> TarSource::next() {
       read_member();
     } catch (const TarError& error) {
       // What had come whole before is good.
-      finish_group();
+      if (group_ && !group_->pictures.empty()) finish_group();
       fail("", "broken_archive", error.what());
       ended_ = true;
     }

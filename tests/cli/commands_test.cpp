@@ -91,7 +91,7 @@ TEST_CASE("unknown commands and options and missing arguments are wrong use, and
   check_wrong_use({"serch", "x"}, "\"serch\"");
   check_wrong_use({"search", "x", "--colection", "y"}, "--colection");
   check_wrong_use({"model", "explain"}, "explain");
-  check_wrong_use({"ingest"}, "paths");
+  check_wrong_use({"ingest"}, "there is nothing to ingest");
   check_wrong_use({"delete"}, "ids");
   check_wrong_use({"collection", "drop"}, "name");
   check_wrong_use({"search", "x", "--limit"}, "--limit");
