@@ -106,16 +106,19 @@ std::shared_ptr<const SealedSegment> VectorIndex::Impl::build_beside_writes(cons
 
 bool VectorIndex::maintain(const std::stop_token& stop) {
   impl_->remove_unneeded();
-  if (impl_->write_next(stop)) return true;
+  // Sealed buffers are written first; but where they are sealed as quickly as they are written, merges have a turn after each.
+  const bool turn_to_merge = std::exchange(impl_->wrote_last, false);
+  if (!turn_to_merge && impl_->write_next(stop)) return impl_->wrote_last = true;
   std::optional<Impl::Work> work;
   {
     const std::lock_guard lock(impl_->mutex);
     // Rows that are still to be restored go between segments that must not have been merged.
-    if (stop.stop_requested() || !impl_->missing.empty()) return false;
-    const auto planned_step = next_rebuild(impl_->planned(), impl_->state.buffered, impl_->state.plan);
-    if (!planned_step) return false;
-    work = impl_->take(*planned_step);
+    if (!stop.stop_requested() && impl_->missing.empty()) {
+      const auto planned_step = next_rebuild(impl_->planned(), impl_->state.buffered, impl_->state.plan);
+      if (planned_step) work = impl_->take(*planned_step);
+    }
   }
+  if (!work) return turn_to_merge && (impl_->wrote_last = impl_->write_next(stop));
   std::shared_ptr<const SealedSegment> result;
   if (!work->empty) {
     result = work->recipe.type == IndexType::kFlat ? impl_->produce(*work, stop) : impl_->build_beside_writes(*work, stop);
