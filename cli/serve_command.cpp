@@ -28,6 +28,8 @@ struct ServeOptions {
   bool exact_decode = false;
   int idle_seconds = 30, silence_seconds = 10, head_seconds = 30, body_seconds = 300;
   std::string log_format = "text";
+  std::size_t query_cache = std::size_t{64} << 20;
+  engine::IndexTuning index;
 };
 
 constexpr std::size_t kBodyMax = std::size_t{1} << 30;
@@ -90,7 +92,9 @@ int serve(ServeOptions options) {
                          .model = options.model.empty() ? default_model() : std::filesystem::path(options.model),
                          .limits = options.limits,
                          .encoder = {.threads = options.encoder_threads},
-                         .exact_decode = options.exact_decode});
+                         .exact_decode = options.exact_decode,
+                         .query_cache_bytes = options.query_cache,
+                         .index = options.index});
   introduce(engine, options, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   say("open " + server.url() + " in a browser; Ctrl-C ends");
   {
@@ -153,6 +157,15 @@ void add_serve_command(CLI::App& program, Action& action) {
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
   command->add_option("--encoder-threads", options->encoder_threads, "Threads of the encoder (default: one a core)")
+      ->check(CLI::Range(1, 1024));
+  command->add_option("--query-cache", options->query_cache, "Memory for the embeddings of texts that were searched for lately, such as 64MiB")
+      ->transform(CLI::AsSizeValue(false))
+      ->capture_default_str();
+  command
+      ->add_option("--index-memory", options->index.memory_max,
+                   "What the index of one collection may plan with, such as 8GiB (default: half of the machine's memory)")
+      ->transform(CLI::AsSizeValue(false));
+  command->add_option("--index-threads", options->index.threads, "Threads that build indexes in the background (default: half of the cores)")
       ->check(CLI::Range(1, 1024));
   command->add_flag("--exact-decode", options->exact_decode, kExactDecodeHelp);
   command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error or off; a request is one line at info")

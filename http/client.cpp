@@ -208,7 +208,7 @@ engine::SnapshotInfo Client::create_snapshot(std::string_view name) {
     return engine::SnapshotInfo{.collections = body->at("collections"),
                                 .images = body->at("images"),
                                 .bytes = body->at("bytes"),
-                                .milliseconds = body->at("milliseconds")};
+                                .milliseconds = body->at("took_ms")};
   });
 }
 
@@ -216,7 +216,7 @@ std::vector<std::string> Client::snapshots() {
   return impl_->understood([&] {
     std::vector<std::string> names;
     const auto body = impl_->answer(impl_->client.Get("/v1/snapshots"));
-    for (const auto& snapshot : body->at("snapshots")) names.push_back(snapshot.at("name"));
+    for (const auto& snapshot : body->at("snapshots")) names.push_back(snapshot);
     return names;
   });
 }
