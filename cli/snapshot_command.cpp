@@ -1,6 +1,5 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -14,6 +13,7 @@
 #include "cli/json_line.h"
 #include "cli/table.h"
 #include "cli/target.h"
+#include "engine/identifiers.h"
 #include "http/client.h"
 
 namespace clipdex::cli {
@@ -27,20 +27,21 @@ struct SnapshotOptions {
 
 // A snapshot's name is a folder's below the data directory, and nowhere else.
 std::string check_name(const std::string& name) {
-  constexpr std::size_t kBytesMax = 64;
-  const bool plain =
-      std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'; });
-  if (plain && !name.empty() && name.size() <= kBytesMax && std::isalnum(static_cast<unsigned char>(name.front())) != 0) return "";
-  return "a snapshot's name has 1 to 64 of a-z, A-Z, 0-9, \"-\", \"_\" and \".\", and begins with a letter or a digit";
+  try {
+    engine::check_collection_name(name);
+    return "";
+  } catch (const std::invalid_argument&) {
+    return "a snapshot's name has 1 to 64 of a-z, 0-9, \"-\" and \"_\", and begins with a letter or a digit";
+  }
 }
 
-// "20261126T145003Z"
+// "20261126-145003"
 std::string name_of_now() {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   std::tm utc{};
   ::gmtime_r(&now, &utc);
   char text[32];
-  std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &utc);
+  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &utc);
   return text;
 }
 
