@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "index/inner_product.h"
 #include "index/row_filter.h"
@@ -74,6 +75,28 @@ class Worker {
   InnerProductFunction inner_products_ = inner_product_function();
 };
 
+// The cores are for one scan at a time: those that come meanwhile take one thread each, since teams that share cores wait for each other at
+// their barriers.
+class Team {
+ public:
+  explicit Team(std::size_t wanted) {
+    mine_ = wanted > 1 && omp_in_parallel() == 0 && !taken_.exchange(true, std::memory_order_acquire);
+    if (mine_) threads_ = static_cast<int>(std::min(wanted, static_cast<std::size_t>(omp_get_max_threads())));
+  }
+  ~Team() {
+    if (mine_) taken_.store(false, std::memory_order_release);
+  }
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  int threads() const { return threads_; }
+
+ private:
+  static inline std::atomic<bool> taken_ = false;
+  bool mine_ = false;
+  int threads_ = 1;
+};
+
 }  // namespace
 
 void scan(const ScanInput& input, std::span<const float> queries, std::size_t n, std::size_t limit, std::vector<std::vector<Hit>>& hits) {
@@ -88,8 +111,8 @@ void scan(const ScanInput& input, std::span<const float> queries, std::size_t n,
   limit = std::min(limit, rows);
 
   const std::size_t work = rows * input.dimension * n / kWorkPerThread;
-  const int threads =
-      omp_in_parallel() != 0 ? 1 : static_cast<int>(std::clamp<std::size_t>(work, 1, static_cast<std::size_t>(omp_get_max_threads())));
+  const Team team(work);
+  const int threads = team.threads();
   if (threads == 1) {
     Worker worker(input, queries, n, limit, gather ? &passing : nullptr);
     worker.run(0, rows);
