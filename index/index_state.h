@@ -56,7 +56,7 @@ struct VectorIndex::Impl {
   const IndexOptions options;
 
   // Held by whoever changes what follows: the writer, and maintain() for as long as it takes to look and to swap segments.
-  bool wrote_last = false;  // maintain()'s own: its last step wrote a sealed buffer
+  std::size_t writes_in_a_row = 0;  // maintain()'s own: its last steps that each wrote a sealed buffer
   mutable std::mutex mutex;
   Snapshot::Impl state;                   // a snapshot is a copy of it
   std::shared_ptr<GrowingBuffer> buffer;  // the same as state.buffer, writable

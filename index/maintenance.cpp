@@ -106,9 +106,14 @@ std::shared_ptr<const SealedSegment> VectorIndex::Impl::build_beside_writes(cons
 
 bool VectorIndex::maintain(const std::stop_token& stop) {
   impl_->remove_unneeded();
-  // Sealed buffers are written first; but where they are sealed as quickly as they are written, merges have a turn after each.
-  const bool turn_to_merge = std::exchange(impl_->wrote_last, false);
-  if (!turn_to_merge && impl_->write_next(stop)) return impl_->wrote_last = true;
+  // Sealed buffers are written first; but where they are sealed as quickly as they are written, merges have a turn now and then.
+  constexpr std::size_t kWritesInARow = 2 * kFanOut;
+  const bool turn_to_merge = impl_->writes_in_a_row >= kWritesInARow;
+  if (!turn_to_merge && impl_->write_next(stop)) {
+    ++impl_->writes_in_a_row;
+    return true;
+  }
+  impl_->writes_in_a_row = 0;
   std::optional<Impl::Work> work;
   {
     const std::lock_guard lock(impl_->mutex);
@@ -118,7 +123,7 @@ bool VectorIndex::maintain(const std::stop_token& stop) {
       if (planned_step) work = impl_->take(*planned_step);
     }
   }
-  if (!work) return turn_to_merge && (impl_->wrote_last = impl_->write_next(stop));
+  if (!work) return turn_to_merge && impl_->write_next(stop);
   std::shared_ptr<const SealedSegment> result;
   if (!work->empty) {
     result = work->recipe.type == IndexType::kFlat ? impl_->produce(*work, stop) : impl_->build_beside_writes(*work, stop);

@@ -115,6 +115,15 @@ TEST_CASE("the server's answers are what the description says, route by route") 
   described.check("PATCH", images + "/a", served.patch(images + "/a", {{"k", 1}}));
   described.check("PATCH", images + "/a", served.patch(images + "/a", json::array()));
   described.check("PATCH", images + "/none", served.patch(images + "/none", {{"k", 1}}));
+  const std::string hash(32, '0');
+  described.post(c + "/known", {{"images", {{{"id", "a"}, {"content_hash", hash}}, {{"id", "none"}, {"content_hash", hash}, {"metadata", {{"k", 1}}}}}}});
+  described.post(c + "/known", {{"images", 5}});
+  described.post("/v1/snapshots", {{"name", "s"}});
+  described.post("/v1/snapshots", {{"name", "s"}});
+  described.post("/v1/snapshots", {{"name", "../s"}});
+  described.get("/v1/snapshots");
+  described.get("/web/none.js");
+  for (int again = 0; again < 2; ++again) described.check("DELETE", "/v1/snapshots/s", served.remove("/v1/snapshots/s"));
   const std::vector<float> vector(128, 1.0F);
   described.post(search, {{"text", "a dog"}});
   described.post(search, {{"id", "a"}, {"include", {"vector"}}});
