@@ -51,7 +51,8 @@ void ManifestSource::read_header(const std::string& manifest) {
   std::set<std::string> names;
   for (const auto& column : columns_) {
     if (!engine::is_utf8(column)) throw std::invalid_argument(manifest + " is not UTF-8: convert it, for example with iconv");
-    if (!names.insert(column).second) throw std::invalid_argument(std::string(manifest).append(" has two columns \"").append(column).append("\""));
+    if (!names.insert(column).second)
+      throw std::invalid_argument(std::string(manifest).append(" has two columns \"").append(column).append("\""));
   }
   if (std::none_of(kFileFields.begin(), kFileFields.end(), [&](const char* field) { return names.contains(field); }))
     throw std::invalid_argument(manifest + " has no column " + kFileFieldNames + " in its first row, which names the columns");
