@@ -209,6 +209,10 @@ class Mutator {
   std::mt19937_64 random_;
 };
 
+std::string printable(const std::string& bytes) {
+  return json(bytes.substr(0, 2'000)).dump(-1, ' ', /*ensure_ascii=*/true, json::error_handler_t::replace);
+}
+
 std::size_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
   std::size_t total = 0, resident = 0;
@@ -241,7 +245,7 @@ TEST_CASE("requests that are broken in any way are answered or hung up on, never
     const auto answer = raw.read_all();
     if (answer.size() > 12) {
       const int status = std::atoi(answer.c_str() + 9);
-      INFO("request " << i << ": " << bytes.substr(0, 2'000));
+      INFO("request " << i << ": " << printable(bytes));
       CHECK((status < 500 || status == 503 || status == 507));
       CHECK(answer.starts_with("HTTP/1.1 "));
       ++answered;
