@@ -71,7 +71,7 @@ TEST_CASE("a contact sheet of a collection without thumbnails has boxes with the
   CHECK(sheet({"--server", server.url()}) == html);
 }
 
-TEST_CASE("--open hands a temporary contact sheet, which others cannot read, to the browser and says where it is") {
+TEST_CASE("the browser gets a temporary contact sheet, which others cannot read, and --open says where it is") {
   const TemporaryDirectory directory;
   const auto data = captioned_data(directory.path());
   const auto browser = directory.path() / "browser", opened = directory.path() / "opened";
