@@ -69,7 +69,7 @@ TEST_CASE_METHOD(Gallery, "pictures take the room of their proportions before th
 
 TEST_CASE_METHOD(Gallery, "going back, and reloading, shows as many pictures as before, at the same place") {
   open();
-  browser.click("#show-more");
+  browser.run("document.getElementById('show-more').click()");
   browser.wait_until("document.querySelectorAll('.card').length >= 120");
   settle();
   browser.run("scrollTo(0, 3000)");
@@ -94,7 +94,7 @@ TEST_CASE_METHOD(Gallery, "going back, and reloading, shows as many pictures as 
 TEST_CASE_METHOD(Gallery, "a page that cannot be loaded says so at the end of the list, and can be asked for again") {
   open();
   fail_requests(true);
-  browser.click("#show-more");
+  browser.run("document.getElementById('show-more').click()");
   browser.wait_until("document.getElementById('paging-error').innerText");
   CHECK(text("#paging-error p") == "The server does not answer. Is clipdex still running?");
   CHECK(text("#error").empty());
