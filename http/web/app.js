@@ -320,12 +320,12 @@ function uploaded() {
   for (const [each, list] of lists) {
     if (!list.query && changed.has(list.collection) && list !== listing) lists.delete(each);
   }
-  if (listing && !place.query && changed.has(listing.collection)) {
-    const number = listing.items.length;
+  collections.loaded = false;  // its number of pictures
+  // It may be on its way to be shown: what was asked for before the upload ended does not have its pictures.
+  if (!place.query && changed.has(listing?.collection ?? place.collection ?? collections.current?.name)) {
+    const number = listing?.items.length || PAGE_SIZE;
     lists.delete(key);
     show({ number, scroll: scrollY });
-  } else {
-    collections.loaded = false;  // its number of pictures
   }
 }
 
