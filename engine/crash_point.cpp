@@ -4,9 +4,11 @@
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
+#include <span>
 #include <string>
 
 #include "index/vector_index.h"
+#include "storage/image_store.h"
 
 namespace clipdex::engine {
 namespace {
@@ -41,11 +43,8 @@ void crash_point(std::string_view name) {
 }
 
 std::vector<std::string_view> crash_points() {
-  std::vector<std::string_view> names = {"write: decided",  "write: begin",     "write: durable",     "write: stored",     "write: published",
-                                         "manifest: begin", "manifest: durable", "snapshot: linked", "checkpoint: begin", "checkpoint: made",
-                                         "checkpoint: durable"};
-  const auto steps = index::durable_steps();
-  names.insert(names.end(), steps.begin(), steps.end());
+  std::vector<std::string_view> names = {"write: decided", "write: stored", "write: published", "snapshot: linked"};
+  for (const auto steps : {storage::durable_steps(), index::durable_steps()}) names.insert(names.end(), steps.begin(), steps.end());
   return names;
 }
 

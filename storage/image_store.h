@@ -33,10 +33,12 @@ struct StoreOptions {
   std::string file_system_uri;
   // What a column family gathers in memory before it becomes a file; 0: chosen for bulk loads (rocksdb_options.cpp).
   std::size_t write_buffer_bytes = 0;
-  // Called with a name between durable steps: "write: begin", "write: durable", "manifest: begin", "manifest: durable", "checkpoint:
-  // begin", "checkpoint: made", "checkpoint: durable". Runs in the thread that writes, under its locks: it must not call the store.
+  // Called with one of durable_steps() between durable steps. Runs in the thread that writes, under its locks: it must not call the store.
   std::function<void(std::string_view step)> on_durable_step;
 };
+
+// What on_durable_step is called with.
+std::span<const std::string_view> durable_steps();
 
 // The disk has no room for a write. Nothing of the request was written; reads go on.
 class DiskFullError : public std::runtime_error {
@@ -71,7 +73,7 @@ struct WriteResult {
   std::uint64_t sequence = 0;               // of its entry in the operation log
 };
 
-// Any thread may call anything; writes are put in one order inside, and small ones that wait for each other share one sync.
+// Any thread may call anything; writes are put in one order inside, each with a sync of its own.
 class ImageStore {
  public:
   // Makes the directory and an empty store. Throws std::runtime_error if it cannot, or if one is there.

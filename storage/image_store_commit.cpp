@@ -1,4 +1,5 @@
 // The durable step of a write, and what happens when the disk is full.
+#include <array>
 #include <chrono>
 #include <thread>
 
@@ -11,10 +12,15 @@ namespace {
 constexpr std::uint64_t kRoomPerByte = 2;
 constexpr std::uint64_t kRoomForNewFiles = std::uint64_t{1} << 20;
 
+constexpr std::array<std::string_view, 7> kDurableSteps{"write: begin",      "write: durable",   "manifest: begin",    "manifest: durable",
+                                                        "checkpoint: begin", "checkpoint: made", "checkpoint: durable"};
+
 constexpr auto kWaitForReaders = std::chrono::seconds(2);
 constexpr auto kPoll = std::chrono::milliseconds(1);
 
 }  // namespace
+
+std::span<const std::string_view> durable_steps() { return kDurableSteps; }
 
 void ImageStore::Impl::make_writable(std::uint64_t bytes) {
   if (stopped.empty()) return;

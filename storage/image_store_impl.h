@@ -4,9 +4,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -21,8 +19,6 @@
 #include "storage/store_counters.h"
 
 namespace clipdex::storage {
-
-struct PendingWrite;
 
 struct ImageStore::Impl {
   Impl(std::filesystem::path store_directory, StoreOptions store_options)
@@ -46,17 +42,10 @@ struct ImageStore::Impl {
   void make_writable(std::uint64_t bytes);
   // Writes and syncs the batch, under write_mutex. `sequence` is the newest operation in it, 0 if there is none.
   void commit(rocksdb::WriteBatch& batch, std::uint64_t sequence);
-  void write_group(std::span<PendingWrite* const> group);
 
   const std::filesystem::path directory;
   const StoreOptions options;
   StoreInfo info;
-
-  // Requests that wait, and whether one of their threads writes.
-  std::mutex queue_mutex;
-  std::condition_variable queue_changed;
-  std::deque<PendingWrite*> queue;
-  bool writing = false;
 
   std::mutex write_mutex;                // held while the database changes
   StoreCounters counters;                // under write_mutex

@@ -1,6 +1,5 @@
-// Writing: requests that wait for each other become one batch and share its sync.
+// Writing: each request becomes one synced batch. Who has several at once puts them into one request.
 #include <chrono>
-#include <exception>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -13,9 +12,11 @@
 
 namespace clipdex::storage {
 
-// A request in the queue, with what could be encoded before it had its turn.
-struct PendingWrite {
-  explicit PendingWrite(WriteRequest&& wanted) : request(std::move(wanted)) {
+namespace {
+
+// A request with what can be encoded before it has its turn.
+struct EncodedRequest {
+  explicit EncodedRequest(WriteRequest&& wanted) : request(std::move(wanted)) {
     image_records.reserve(request.images.size());
     embedding_checksums.reserve(request.images.size());
     for (const auto& image : request.images) {
@@ -35,17 +36,7 @@ struct PendingWrite {
   std::vector<std::uint64_t> embedding_checksums;
   std::vector<std::string> changed_records;
   std::size_t bytes = 0;
-
-  WriteResult result;
-  std::exception_ptr error;
-  bool done = false;  // under Impl::queue_mutex
 };
-
-namespace {
-
-// What one batch may gather from requests that wait; a single request may be larger.
-constexpr std::size_t kGroupRequests = 256;
-constexpr std::size_t kGroupBytes = std::size_t{4} << 20;
 
 std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -60,27 +51,25 @@ void put_parts(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family, 
   batch.Put(family, rocksdb::SliceParts(&key_part, 1), rocksdb::SliceParts(value_parts, 2));
 }
 
-// Turns requests into one batch, each seeing what those before it in the batch did.
+// Turns a request into a batch.
 class BatchBuilder {
  public:
-  BatchBuilder(const Database& database, const StoreCounters& counters, std::span<PendingWrite* const> group)
-      : database_(database), counters_(counters) {
-    std::size_t bytes = 0;
-    for (const auto* pending : group) bytes += pending->bytes + 256 * pending->request.images.size();
-    batch_ = rocksdb::WriteBatch(bytes + 4096);
-    find_live(group);
+  BatchBuilder(const Database& database, const StoreCounters& counters, const WriteRequest& request, std::size_t bytes)
+      : database_(database), counters_(counters), batch_(bytes + 256 * request.images.size() + 4096) {
+    find_live(request);
   }
 
-  void add(PendingWrite& pending) {
-    auto& request = pending.request;
-    auto& result = pending.result;
+  // Once. The images get their rows.
+  WriteResult add(EncodedRequest& encoded) {
+    auto& request = encoded.request;
+    WriteResult result;
     Operation operation{.sequence = ++counters_.last_sequence, .time_ms = now_ms(), .first_row = counters_.next_row};
     // First, so that a deletion or replacement in the same request has the last word.
     for (std::size_t i = 0; i < request.changed.size(); ++i) {
       const auto& record = request.changed[i];
       const auto live = live_.find(record.id);
       if (live == live_.end() || live->second.row != record.row) continue;
-      put_record(record.row, pending.changed_records[i]);
+      put_record(record.row, encoded.changed_records[i]);
       ++operation.changed_records;
     }
     for (const auto& id : request.deleted_ids) {
@@ -91,7 +80,7 @@ class BatchBuilder {
       auto& image = request.images[i];
       remove(image.record.id, operation.removed_rows);
       image.record.row = counters_.next_row++;
-      put_image(image, pending.image_records[i], pending.embedding_checksums[i]);
+      put_image(image, encoded.image_records[i], encoded.embedding_checksums[i]);
       live_[image.record.id] = {image.record.row, image.record.content_hash};
       result.rows.push_back(image.record.row);
       ++counters_.count;
@@ -101,6 +90,7 @@ class BatchBuilder {
     put_operation(database_, batch_, operation);
     result.removed_rows = std::move(operation.removed_rows);
     result.sequence = operation.sequence;
+    return result;
   }
 
   rocksdb::WriteBatch& finish() {
@@ -116,14 +106,12 @@ class BatchBuilder {
     std::string content_hash;
   };
 
-  // Looks up all ids of the group at once.
-  void find_live(std::span<PendingWrite* const> group) {
+  // Looks up all ids at once.
+  void find_live(const WriteRequest& request) {
     std::vector<std::string> ids;
-    for (const auto* pending : group) {
-      for (const auto& image : pending->request.images) ids.push_back(image.record.id);
-      for (const auto& id : pending->request.deleted_ids) ids.push_back(id);
-      for (const auto& record : pending->request.changed) ids.push_back(record.id);
-    }
+    for (const auto& image : request.images) ids.push_back(image.record.id);
+    for (const auto& id : request.deleted_ids) ids.push_back(id);
+    for (const auto& record : request.changed) ids.push_back(record.id);
     live_.reserve(ids.size());
     const rocksdb::ReadOptions options;
     std::vector<std::string> keys;
@@ -192,67 +180,19 @@ void check_request(const WriteRequest& request, std::size_t dimension) {
   }
 }
 
-// The requests that come next, at least one.
-std::vector<PendingWrite*> take_group(std::deque<PendingWrite*>& queue) {
-  std::vector<PendingWrite*> group;
-  std::size_t bytes = 0;
-  while (!queue.empty() && group.size() < kGroupRequests && (group.empty() || bytes + queue.front()->bytes <= kGroupBytes)) {
-    bytes += queue.front()->bytes;
-    group.push_back(queue.front());
-    queue.pop_front();
-  }
-  return group;
-}
-
 }  // namespace
 
 WriteResult ImageStore::write(WriteRequest request) {
   check_request(request, impl_->info.dimension);
-  PendingWrite pending(std::move(request));
-  std::unique_lock lock(impl_->queue_mutex);
-  impl_->queue.push_back(&pending);
-  while (!pending.done) {
-    if (impl_->writing) {
-      impl_->queue_changed.wait(lock);
-      continue;
-    }
-    impl_->writing = true;
-    const auto group = take_group(impl_->queue);
-    lock.unlock();
-    impl_->write_group(group);
-    lock.lock();
-    impl_->writing = false;
-    for (auto* written : group) written->done = true;
-    impl_->queue_changed.notify_all();
-  }
-  lock.unlock();
-  if (pending.error) std::rethrow_exception(pending.error);
-  return std::move(pending.result);
-}
-
-// Every request gets a result or an error. Where a group fails, each of its requests is tried alone: it may be one of them that does not
-// fit.
-void ImageStore::Impl::write_group(std::span<PendingWrite* const> group) {
-  try {
-    const std::lock_guard lock(write_mutex);
-    std::size_t bytes = 0;
-    for (const auto* pending : group) bytes += pending->bytes;
-    make_writable(bytes);
-    // Not held while it is committed: a full disk may close it.
-    BatchBuilder builder(*use(), counters, group);
-    for (auto* pending : group) {
-      pending->result = {};
-      builder.add(*pending);
-    }
-    commit(builder.finish(), builder.counters().last_sequence);
-    publish_counters(builder.counters());
-  } catch (...) {
-    if (group.size() == 1) {
-      group.front()->error = std::current_exception();
-      return;
-    }
-    for (std::size_t i = 0; i < group.size(); ++i) write_group(group.subspan(i, 1));
-  }
+  EncodedRequest encoded(std::move(request));
+  const std::lock_guard lock(impl_->write_mutex);
+  impl_->make_writable(encoded.bytes);
+  // The database is not held while the batch is committed: a full disk may close it.
+  BatchBuilder builder(*impl_->use(), impl_->counters, encoded.request, encoded.bytes);
+  auto result = builder.add(encoded);
+  impl_->commit(builder.finish(), result.sequence);
+  impl_->publish_counters(builder.counters());
+  return result;
 }
 
 void ImageStore::put_index_manifest(std::string_view bytes, std::uint64_t sequence) {
