@@ -51,7 +51,7 @@ struct Distances : faiss::DistanceComputer {
                          float& d2, float& d3) override {
     const float* rows[4] = {row(i0), row(i1), row(i2), row(i3)};
     float scores[4];
-    function({.queries = query, .rows = rows, .n_rows = 4, .dimension = dimension, .scores = scores, .stride = 4});
+    inner_products_of_query(function, query, rows, 4, dimension, scores);
     d0 = scores[0];
     d1 = scores[1];
     d2 = scores[2];

@@ -109,12 +109,7 @@ HnswGraph::Scored HnswGraph::descend(const Query& query, Scratch& scratch) const
       std::size_t count = 0;
       for (; count < parameters_.links && list[count] >= 0; ++count)
         scratch.rows[count] = segment.vectors + static_cast<std::size_t>(list[count]) * segment.dimension;
-      inner_products_({.queries = query.vector,
-                       .rows = scratch.rows.data(),
-                       .n_rows = count,
-                       .dimension = segment.dimension,
-                       .scores = scratch.scores.data(),
-                       .stride = count});
+      inner_products_of_query(inner_products_, query.vector, scratch.rows.data(), count, segment.dimension, scratch.scores.data());
       for (std::size_t i = 0; i < count; ++i) {
         if (scratch.scores[i] > nearest.score) {
           nearest = {scratch.scores[i], static_cast<std::uint32_t>(list[i])};
@@ -173,12 +168,7 @@ bool HnswGraph::walk(const Query& query, Scored start, Scratch& scratch) const {
       scratch.rows[count++] = row;
     }
     if (!frontier.empty()) __builtin_prefetch(links(frontier.front().node, 0));
-    inner_products_({.queries = query.vector,
-                     .rows = scratch.rows.data(),
-                     .n_rows = count,
-                     .dimension = segment.dimension,
-                     .scores = scratch.scores.data(),
-                     .stride = count});
+    inner_products_of_query(inner_products_, query.vector, scratch.rows.data(), count, segment.dimension, scratch.scores.data());
     for (std::size_t i = 0; i < count; ++i) offer({scratch.scores[i], scratch.nodes[i]});
     compared += count;
     if (static_cast<double>(compared) * kWalkToScanCost > static_cast<double>(query.passing)) return false;

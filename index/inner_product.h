@@ -28,10 +28,16 @@ InnerProductFunction inner_product_function(InstructionSet instructions);
 // With the best that this machine has.
 InnerProductFunction inner_product_function();
 
+// Of one query and the rows, scores[i] that of rows[i].
+inline void inner_products_of_query(InnerProductFunction function, const float* query, const float* const* rows, std::size_t n_rows,
+                                    std::size_t dimension, float* scores) {
+  function({.queries = query, .rows = rows, .n_rows = n_rows, .dimension = dimension, .scores = scores, .stride = n_rows});
+}
+
 // Of one pair.
 inline float inner_product(InnerProductFunction function, const float* a, const float* b, std::size_t dimension) {
   float score = 0;
-  function({.queries = a, .rows = &b, .n_rows = 1, .dimension = dimension, .scores = &score, .stride = 1});
+  inner_products_of_query(function, a, &b, 1, dimension, &score);
   return score;
 }
 

@@ -46,12 +46,7 @@ std::vector<Hit> IvfPq::nearest_lists(const Query& query) const {
   std::vector<const float*> rows(lists());
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = centroids_.data() + i * dimension_;
   std::vector<float> scores(rows.size());
-  inner_products_({.queries = query.vector,
-                   .rows = rows.data(),
-                   .n_rows = rows.size(),
-                   .dimension = dimension_,
-                   .scores = scores.data(),
-                   .stride = rows.size()});
+  inner_products_of_query(inner_products_, query.vector, rows.data(), rows.size(), dimension_, scores.data());
   std::vector<Hit> nearest(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) nearest[i] = {i, scores[i]};
   return nearest;
@@ -101,12 +96,7 @@ void IvfPq::search_one(const Query& query, std::vector<Hit>& hits) const {
   std::vector<const float*> rows(found.size());
   for (std::size_t i = 0; i < found.size(); ++i) rows[i] = query.segment.vectors + static_cast<std::size_t>(found[i].row) * dimension_;
   std::vector<float> scores(found.size());
-  inner_products_({.queries = query.vector,
-                   .rows = rows.data(),
-                   .n_rows = rows.size(),
-                   .dimension = dimension_,
-                   .scores = scores.data(),
-                   .stride = rows.size()});
+  inner_products_of_query(inner_products_, query.vector, rows.data(), rows.size(), dimension_, scores.data());
   TopHits best(query.limit);
   for (std::size_t i = 0; i < found.size(); ++i) best.add({query.segment.rows[static_cast<std::size_t>(found[i].row)], scores[i]});
   best.append_to(hits);
