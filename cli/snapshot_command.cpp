@@ -1,8 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <ctime>
 #include <iostream>
 #include <memory>
 #include <stdexcept>
@@ -35,16 +33,6 @@ std::string check_name(const std::string& name) {
   }
 }
 
-// "20261126-145003"
-std::string name_of_now() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm utc{};
-  ::gmtime_r(&now, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &utc);
-  return text;
-}
-
 void report(const char* what, const std::string& where, const engine::SnapshotInfo& info, bool json) {
   if (json) {
     std::cout << json_line({{"snapshot", where},
@@ -59,15 +47,14 @@ void report(const char* what, const std::string& where, const engine::SnapshotIn
 }
 
 int create(const SnapshotOptions& options) {
-  const auto name = options.name.empty() ? name_of_now() : options.name;
-  const auto info = open_target(options.target)->create_snapshot(name);
-  report("made the snapshot", name, info, options.json);
+  const auto made = open_target(options.target)->create_snapshot(options.name);
+  report("made the snapshot", made.path.filename().string(), made.info, options.json);
   return kSuccess;
 }
 
 // Without the model, and while another process has the data directory.
 std::vector<std::string> snapshots_in(const std::string& data_directory) {
-  const auto folder = snapshots_folder(data_directory);
+  const auto folder = engine::snapshots_folder(data_directory);
   std::vector<std::string> names;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
@@ -94,7 +81,7 @@ int restore(const SnapshotOptions& options) {
   std::filesystem::path snapshot = options.snapshot;
   std::error_code ignored;
   // A name, of a snapshot of --data.
-  if (!options.target.data.empty()) snapshot = snapshots_folder(options.target.data) / options.snapshot;
+  if (!options.target.data.empty()) snapshot = engine::snapshots_folder(options.target.data) / options.snapshot;
   if (!std::filesystem::is_directory(snapshot, ignored))
     throw std::invalid_argument("there is no snapshot " + as_text(snapshot.string()) + ": it is a folder like DATA/snapshots/NAME");
   report("restored to", as_text(options.directory), engine::restore_snapshot(snapshot, options.directory), options.json);

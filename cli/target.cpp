@@ -57,7 +57,7 @@ class ServerTarget : public Target {
     const std::size_t body = client_.body_bytes_max();
     return (body - body / 32) / 4 * 3;
   }
-  engine::SnapshotInfo create_snapshot(const std::string& name) override { return client_.create_snapshot(name); }
+  engine::NamedSnapshot create_snapshot(const std::string& name) override { return client_.create_snapshot(name); }
   void for_each_image(const std::string& /*collection*/,
                       const std::function<void(const engine::ImageRecord&, std::span<const float>)>& /*visit*/) override {
     throw std::invalid_argument(
@@ -82,7 +82,7 @@ class ServerTarget : public Target {
 
 class LocalTarget : public Target {
  public:
-  explicit LocalTarget(const engine::EngineOptions& options) : data_directory_(options.data_directory), engine_(options) {}
+  explicit LocalTarget(const engine::EngineOptions& options) : engine_(options) {}
 
   void ensure_collection(const std::string& name) override {
     if (!engine_.collection(name)) engine_.create_collection(name, {});
@@ -119,11 +119,7 @@ class LocalTarget : public Target {
   bool remove(const std::string& collection, const std::string& id) override { return required(collection).remove(id); }
   std::vector<engine::UnusableCollection> unusable_collections() override { return engine_.unusable_collections(); }
   std::size_t ingest_bytes_max() override { return std::size_t{128} << 20; }
-  engine::SnapshotInfo create_snapshot(const std::string& name) override {
-    const auto folder = snapshots_folder(data_directory_);
-    std::filesystem::create_directories(folder);
-    return engine_.create_snapshot(folder / name);
-  }
+  engine::NamedSnapshot create_snapshot(const std::string& name) override { return engine_.create_named_snapshot(name); }
   void for_each_image(const std::string& collection,
                       const std::function<void(const engine::ImageRecord&, std::span<const float>)>& visit) override {
     required(collection).for_each_image(visit);
@@ -136,7 +132,6 @@ class LocalTarget : public Target {
     return *found;  // the engine holds it; this process drops nothing while it uses it
   }
 
-  std::filesystem::path data_directory_;
   engine::Engine engine_;
 };
 
@@ -165,7 +160,6 @@ void add_exact_decode_option(CLI::App& command, TargetOptions& options) {
   command.add_flag("--exact-decode", options.exact_decode, std::string("With --data: ") + kExactDecodeHelp);
 }
 
-std::filesystem::path snapshots_folder(const std::filesystem::path& data_directory) { return data_directory / "snapshots"; }
 
 Place place_of(const TargetOptions& options) {
   Place place{.server = options.server, .data = options.data};

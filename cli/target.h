@@ -53,8 +53,8 @@ class Target {
   virtual std::vector<engine::UnusableCollection> unusable_collections() = 0;
   // Bytes of files, metadata and ids that one ingest call can take.
   virtual std::size_t ingest_bytes_max() = 0;
-  // The snapshot NAME of all collections, kept in the data directory (a server's is its own).
-  virtual engine::SnapshotInfo create_snapshot(const std::string& name) = 0;
+  // The snapshot NAME (empty: the time) of all collections, kept in the data directory (a server's is its own).
+  virtual engine::NamedSnapshot create_snapshot(const std::string& name) = 0;
   // Every image with its embedding. Throws std::invalid_argument for a server, which gives no embeddings in bulk.
   virtual void for_each_image(const std::string& collection,
                               const std::function<void(const engine::ImageRecord&, std::span<const float>)>& visit) = 0;
@@ -67,9 +67,6 @@ struct Place {
 
 // With neither: the server on this machine's default address. Throws std::invalid_argument if both are named.
 Place place_of(const TargetOptions& options);
-
-// Where a data directory keeps its snapshots.
-std::filesystem::path snapshots_folder(const std::filesystem::path& data_directory);
 
 // Whether a data directory that is not there is made: only a command that adds something wants that.
 enum class DataDirectory { kRequired, kMade };

@@ -10,6 +10,7 @@
 #include "engine/collection_settings.h"
 #include "engine/collection_writer.h"
 #include "engine/crash_point.h"
+#include "engine/durable_files.h"
 #include "engine/errors.h"
 #include "engine/index_recovery.h"
 #include "engine/index_upkeep.h"
@@ -69,9 +70,7 @@ void Collection::create(const fs::path& directory, const CollectionSettings& set
   try {
     fs::create_directories(directory / "index");
   } catch (const fs::filesystem_error& error) {
-    const std::string message = "cannot make " + directory.string() + ": " + error.code().message();
-    if (error.code() == std::errc::no_space_on_device) throw DiskFullError(message + ". Free some space");
-    throw std::runtime_error(message);
+    fail_as_disk("cannot make " + directory.string(), error);
   }
   storage::ImageStore::create(directory / "store", {.model_fingerprint = encoder.info().fingerprint,
                                                     .model_name = encoder.info().name,
@@ -203,11 +202,12 @@ void Collection::copy_to(const fs::path& directory) const {
       impl_->parts.store->checkpoint(directory / "store");
     } catch (const fs::filesystem_error& error) {
       fs::remove_all(directory, ignored);
-      const std::string message = "the snapshot of \"" + name() + "\" cannot be made in " + directory.string() + ": " + error.code().message();
-      if (error.code() == std::errc::no_space_on_device) throw DiskFullError(message);
-      if (error.code() == std::errc::cross_device_link)
-        throw std::invalid_argument(message + ". It shares files with the data directory: choose a place on the same file system");
-      throw std::runtime_error(message);
+      const std::string what = "the snapshot of \"" + name() + "\" cannot be made in " + directory.string();
+      if (error.code() == std::errc::cross_device_link) {
+        throw std::invalid_argument(what + ": " + error.code().message() +
+                                    ". It shares files with the data directory: choose a place on the same file system");
+      }
+      fail_as_disk(what, error);
     } catch (...) {
       fs::remove_all(directory, ignored);
       throw;

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/snapshot.h"
+
 namespace clipdex::engine {
 
 // One process at a time holds it. Any thread may call it.
@@ -19,7 +21,7 @@ class DataDirectory {
 
   std::filesystem::path collection(std::string_view name) const;
   std::vector<std::string> collection_names() const;
-  std::filesystem::path snapshots() const { return path_ / "snapshots"; }
+  std::filesystem::path snapshots() const { return snapshots_folder(path_); }
   std::vector<std::string> snapshot_names() const;
 
   // A path within the trash that nothing uses. The trash is emptied at every start.

@@ -5,8 +5,9 @@
 
 #include <cerrno>
 #include <stdexcept>
-#include <string>
 #include <system_error>
+
+#include "engine/errors.h"
 
 namespace clipdex::engine {
 namespace {
@@ -18,6 +19,12 @@ namespace fs = std::filesystem;
 }
 
 }  // namespace
+
+void fail_as_disk(const std::string& what, const fs::filesystem_error& error, const std::string& remedy) {
+  const std::string message = what + ": " + error.code().message();
+  if (error.code() == std::errc::no_space_on_device) throw DiskFullError(message + ". " + remedy);
+  throw std::runtime_error(message);
+}
 
 void sync_directory(const fs::path& directory) {
   const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

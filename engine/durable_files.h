@@ -3,11 +3,17 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 namespace clipdex::engine {
 
-// The entries of a directory. Throws std::runtime_error.
+// What went wrong with a file, as callers know it: DiskFullError where the disk is full, else std::runtime_error. `what` is the beginning of a
+// sentence that ends in the cause.
+[[noreturn]] void fail_as_disk(const std::string& what, const std::filesystem::filesystem_error& error,
+                               const std::string& remedy = "Free some space");
+
+// The entries of a directory. Throws std::filesystem::filesystem_error.
 void sync_directory(const std::filesystem::path& directory);
 // Every directory below, and itself.
 void sync_tree(const std::filesystem::path& directory);

@@ -75,6 +75,8 @@ std::uint64_t copy_tree(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
+fs::path snapshots_folder(const fs::path& data_directory) { return data_directory / "snapshots"; }
+
 SnapshotInfo restore_snapshot(const fs::path& snapshot, const fs::path& data_directory) {
   const auto begin = std::chrono::steady_clock::now();
   auto info = read_description(snapshot);
@@ -92,9 +94,7 @@ SnapshotInfo restore_snapshot(const fs::path& snapshot, const fs::path& data_dir
     sync_directory(fs::absolute(data_directory).parent_path());
   } catch (const fs::filesystem_error& error) {
     fs::remove_all(partial, ignored);
-    const std::string message = "the snapshot cannot be restored to " + data_directory.string() + ": " + error.code().message();
-    if (error.code() == std::errc::no_space_on_device) throw DiskFullError(message + ". Free some space, or name another disk");
-    throw std::runtime_error(message);
+    fail_as_disk("the snapshot cannot be restored to " + data_directory.string(), error, "Free some space, or name another disk");
   }
   info.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   return info;
@@ -133,9 +133,7 @@ SnapshotInfo Engine::create_snapshot(const fs::path& directory) {
     sync_directory(fs::absolute(directory).parent_path());
   } catch (const fs::filesystem_error& error) {
     fs::remove_all(partial, ignored);
-    const std::string message = "the snapshot cannot be made in " + directory.string() + ": " + error.code().message();
-    if (error.code() == std::errc::no_space_on_device) throw DiskFullError(message + ". Free some space");
-    throw std::runtime_error(message);
+    fail_as_disk("the snapshot cannot be made in " + directory.string(), error);
   } catch (...) {
     fs::remove_all(partial, ignored);
     throw;

@@ -14,6 +14,9 @@ struct SnapshotInfo {
   double milliseconds = 0;
 };
 
+// Where a data directory keeps its snapshots.
+std::filesystem::path snapshots_folder(const std::filesystem::path& data_directory);
+
 // Copies a snapshot's collections to a new data directory, which an Engine then opens. Files are copied, so that neither changes with the
 // other; every index file's checksum is verified when it is opened. Throws std::invalid_argument if there is no snapshot, or the data directory
 // is not empty, DiskFullError, std::runtime_error; what was begun is removed then.

@@ -202,13 +202,14 @@ bool Client::remove(std::string_view collection, std::string_view id) {
   return impl_->answer(impl_->client.Delete(image_path(collection, id)), "image_not_found").has_value();
 }
 
-engine::SnapshotInfo Client::create_snapshot(std::string_view name) {
+engine::NamedSnapshot Client::create_snapshot(std::string_view name) {
   return impl_->understood([&] {
     const auto body = impl_->answer(impl_->client.Post("/v1/snapshots", json{{"name", name}}.dump(), "application/json"));
-    return engine::SnapshotInfo{.collections = body->at("collections"),
-                                .images = body->at("images"),
-                                .bytes = body->at("bytes"),
-                                .milliseconds = body->at("took_ms")};
+    return engine::NamedSnapshot{.path = body->at("path").get<std::string>(),
+                                 .info = {.collections = body->at("collections"),
+                                          .images = body->at("images"),
+                                          .bytes = body->at("bytes"),
+                                          .milliseconds = body->at("took_ms")}};
   });
 }
 

@@ -55,8 +55,8 @@ class Client {
   // Nothing if there is no such image, or nothing of that size is kept of it.
   std::optional<std::string> content(std::string_view collection, std::string_view id, engine::ContentSize size);
   bool remove(std::string_view collection, std::string_view id);
-  // The server makes the snapshot NAME in its data directory.
-  engine::SnapshotInfo create_snapshot(std::string_view name);
+  // The server makes the snapshot NAME (empty: the time) in its data directory.
+  engine::NamedSnapshot create_snapshot(std::string_view name);
   std::vector<std::string> snapshots();
   // Largest request body that the server accepts, from /v1/info; for sizing ingest batches.
   std::size_t body_bytes_max();
