@@ -62,7 +62,7 @@ class QueryEncoder;
 struct IndexTuning {
   std::size_t memory_max = 0;            // what one collection's index may plan with; 0: half of the machine's memory
   int threads = 0;                       // that build in the background; 0: half of the cores
-  std::size_t seal_rows = 16'384;        // newest images, which are scanned, at most
+  std::size_t seal_rows = 8'192;         // newest images, which are scanned, at most
   std::size_t approximate_rows_min = 0;  // segments of fewer rows are scanned; 0: index::IndexOptions' default
 };
 
@@ -71,7 +71,7 @@ struct CollectionResources {
   std::shared_ptr<const ClipEncoder> encoder;
   std::shared_ptr<const ImagePreparation> preparation;
   std::shared_ptr<QueryEncoder> queries;
-  Metrics* metrics = nullptr;  // the engine's; not null
+  Metrics* metrics = nullptr;            // the engine's; not null
   std::shared_ptr<std::mutex> building;  // whoever builds an index holds it
   IndexTuning tuning;
 };
@@ -104,8 +104,8 @@ class Collection {
   // The same id twice with the same bytes is `unchanged` the second time, with other bytes or other metadata the second one fails.
   std::vector<IngestResult> ingest(std::span<const IngestItem> items);
 
-  // Images without files, for bulk loads and moves between collections of one model: all of them or, with std::invalid_argument, none. An id
-  // that exists is replaced. They have no thumbnail, and a format of "vector".
+  // Images without files, for bulk loads and moves between collections of one model: all of them or, with std::invalid_argument, none. An
+  // id that exists is replaced. They have no thumbnail, and a format of "vector".
   std::vector<IngestResult> import_vectors(std::span<const VectorItem> items);
 
   // Throws std::invalid_argument (limit, vector), ImageError (query image), UnknownImageError (query id).

@@ -14,11 +14,11 @@ constexpr std::size_t kAutoRowsMin = 20'000;
 constexpr std::size_t kRowsMin = 5'000;
 
 PlanOptions plan_of(const IndexOptions& options) {
-  const std::size_t usual = options.type == IndexType::kAuto ? kAutoRowsMin : kRowsMin;
   return {.type = options.type,
           .dimension = options.dimension,
           .seal_rows = options.seal_rows,
-          .approximate_rows_min = options.approximate_rows_min != 0 ? options.approximate_rows_min : usual,
+          .approximate_rows_min = options.approximate_rows_min != 0 ? options.approximate_rows_min : kRowsMin,
+          .auto_rows_min = options.approximate_rows_min != 0 ? options.approximate_rows_min : kAutoRowsMin,
           .memory_bytes_max = options.memory_bytes_max != 0 ? options.memory_bytes_max : machine_memory_bytes() / 2,
           .on_disk = !options.directory.empty()};
 }

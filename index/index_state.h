@@ -58,7 +58,7 @@ struct VectorIndex::Impl {
   // Held by whoever changes what follows: the writer, and maintain() for as long as it takes to look and to swap segments.
   std::size_t writes_in_a_row = 0;  // maintain()'s own: its last steps that each wrote a sealed buffer
   mutable std::mutex mutex;
-  Snapshot::Impl state;                   // a snapshot is a copy of it
+  SnapshotState state;                    // a snapshot is a copy of it
   std::shared_ptr<GrowingBuffer> buffer;  // the same as state.buffer, writable
   SequenceRange buffer_sequences;
   std::uint64_t next_row = 0;       // above every row added so far

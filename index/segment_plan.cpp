@@ -87,13 +87,14 @@ std::string mib(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " Mi
 IndexType type_for(std::uint64_t rows, std::uint64_t rows_total, const PlanOptions& options) {
   if (rows < options.approximate_rows_min || options.type == IndexType::kFlat) return IndexType::kFlat;
   if (options.type != IndexType::kAuto) return options.type;
+  if (rows_total < options.auto_rows_min) return IndexType::kFlat;
   return bytes_with_graph(rows_total, options) <= options.memory_bytes_max ? IndexType::kHnsw : IndexType::kIvfPq;
 }
 
 std::string explain_type(std::uint64_t rows_total, const PlanOptions& options) {
   const auto type = type_for(rows_total, rows_total, options);
   const std::string rows = std::to_string(rows_total) + " rows";
-  const std::string limit = std::to_string(options.approximate_rows_min);
+  const std::string limit = std::to_string(options.type == IndexType::kAuto ? options.auto_rows_min : options.approximate_rows_min);
   if (options.type == IndexType::kFlat) return "flat: the collection is to be searched exactly";
   if (type == IndexType::kFlat) return "flat: " + rows + " are scanned quickly; from " + limit + " on there is an approximation";
   if (options.type != IndexType::kAuto) {

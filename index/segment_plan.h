@@ -10,7 +10,7 @@
 // first, then merges of flat segments that are due are done, flat again; only when nothing of this is left to do is an approximation built
 // for a flat segment that is large enough. During a bulk load, which is quicker than any build, buffers that are sealed while a build runs
 // are written beside it and then merged in one step however many there are: the total work stays near one build of everything. Where rows
-// arrive slowly, each is built once a tier: log4(1M / 16k) = 3 times on its way to a million. A merge that takes in an approximate
+// arrive slowly, each is built once a tier: 1 + log4(1M / 8k) = 4.5 times on its way to a million. A merge that takes in an approximate
 // segment builds the result's approximation in the same step, so that no row that was searched quickly is scanned meanwhile.
 //
 // A segment with more than kDeadShare of tombstones is rebuilt alone; one without live rows is dropped.
@@ -33,7 +33,8 @@ struct PlanOptions {
   IndexType type = IndexType::kAuto;
   std::size_t dimension = 0;
   std::size_t seal_rows = 0;
-  std::size_t approximate_rows_min = 0;
+  std::size_t approximate_rows_min = 0;  // of a segment, for its own approximation
+  std::size_t auto_rows_min = 0;         // of all together; kAuto scans fewer
   std::size_t memory_bytes_max = 0;
   bool on_disk = false;
 };

@@ -22,6 +22,11 @@ SegmentStatistics describe(const SegmentView& view) {
           .memory_bytes = segment.memory_bytes() + (view.deleted ? view.deleted->bits.size() : 0)};
 }
 
+// Numbers that a pass reads from which on it is shared: smaller passes stay in a core's cache, and the others go on beside them.
+constexpr std::size_t kWorkToShare = std::size_t{1} << 20;
+
+bool is_scanned(const SegmentView& view, const SearchOptions& options) { return options.exact || view.segment->type() == IndexType::kFlat; }
+
 // What the tail of `list` behind the best `limit` is does not matter.
 void keep_best(std::vector<Hit>& list, const SearchOptions& options) {
   std::erase_if(list, [&](const Hit& hit) { return hit.score < options.min_score; });
@@ -43,14 +48,31 @@ std::vector<std::vector<Hit>> Snapshot::search(std::span<const float> queries, s
                                 " vectors of " + std::to_string(dimension) + " take " + std::to_string(n * dimension));
   }
   std::vector<std::vector<Hit>> hits(n);
-  for (const auto& view : impl_->segments) view.segment->search(queries, n, options, view.deleted.get(), hits);
-  if (impl_->buffered > 0) {
+  std::size_t scanned = impl_->buffered;
+  for (const auto& view : impl_->segments) {
+    if (is_scanned(view, options)) {
+      scanned += view.rows();
+    } else {
+      view.segment->search(queries, n, options, view.deleted.get(), hits);
+    }
+  }
+  const auto pass = [this](std::span<const float> passed, std::size_t count, const SearchOptions& wanted,
+                           std::vector<std::vector<Hit>>& found) {
+    for (const auto& view : impl_->segments) {
+      if (is_scanned(view, wanted)) view.segment->search(passed, count, wanted, view.deleted.get(), found);
+    }
+    if (impl_->buffered == 0) return;
     scan({.vectors = impl_->buffer->vectors(),
           .rows = impl_->buffer->rows(impl_->buffered),
-          .dimension = dimension,
+          .dimension = impl_->plan.dimension,
           .deleted = impl_->buffer_deleted.get(),
-          .allowed = options.allowed},
-         queries, n, options.limit, hits);
+          .allowed = wanted.allowed},
+         passed, count, wanted.limit, found);
+  };
+  if (scanned * dimension < kWorkToShare) {
+    pass(queries, n, options, hits);
+  } else {
+    impl_->scans.run(queries, n, options, hits, pass);
   }
   for (auto& list : hits) keep_best(list, options);
   return hits;

@@ -6,18 +6,25 @@
 #include <vector>
 
 #include "index/growing_buffer.h"
+#include "index/scan_queue.h"
 #include "index/sealed_segment.h"
 #include "index/segment_plan.h"
 #include "index/snapshot.h"
 
 namespace clipdex::index {
 
-struct Snapshot::Impl {
+// What is seen at one moment; the writer's own copy goes on to change.
+struct SnapshotState {
   PlanOptions plan;
   std::vector<SegmentView> segments;  // in ascending order of rows
   std::shared_ptr<const GrowingBuffer> buffer;
   std::size_t buffered = 0;  // rows of the buffer that belong to this snapshot
   SharedTombstones buffer_deleted;
+};
+
+struct Snapshot::Impl : SnapshotState {
+  explicit Impl(const SnapshotState& state) : SnapshotState(state) {}
+  mutable ScanQueue scans;
 };
 
 }  // namespace clipdex::index

@@ -26,8 +26,8 @@ struct IndexOptions {
   // Of the model that the vectors are from: segments of another one are not opened.
   std::string fingerprint;
   // The growing buffer becomes a segment at this many rows.
-  std::size_t seal_rows = 16'384;
-  // Segments of fewer rows are scanned, whatever the type. 0: 20,000 for kAuto and 5,000 for the others.
+  std::size_t seal_rows = 8'192;
+  // Segments of fewer rows are scanned, whatever the type, and with kAuto a whole index of fewer rows. 0: 5,000, and 20,000 for the whole.
   std::size_t approximate_rows_min = 0;
   // What kAuto plans with. 0: half of what the machine (or its container) has.
   std::size_t memory_bytes_max = 0;

@@ -17,8 +17,12 @@ using clipdex::index::PlanOptions;
 using clipdex::index::type_for;
 using Segments = std::vector<PlannedSegment>;
 
-constexpr PlanOptions kPlan{
-    .dimension = 512, .seal_rows = 16'384, .approximate_rows_min = 20'000, .memory_bytes_max = std::size_t{8} << 30, .on_disk = true};
+constexpr PlanOptions kPlan{.dimension = 512,
+                            .seal_rows = 16'384,
+                            .approximate_rows_min = 20'000,
+                            .auto_rows_min = 20'000,
+                            .memory_bytes_max = std::size_t{8} << 30,
+                            .on_disk = true};
 
 PlannedSegment written(std::uint64_t rows, IndexType type = IndexType::kFlat, std::uint64_t deleted = 0) {
   return {.rows = rows, .deleted = deleted, .type = type, .on_disk = true};
@@ -57,6 +61,11 @@ TEST_CASE("auto scans few rows, uses a graph where memory suffices and codes bey
   CHECK(type_for(1'000'000, 1'000'000, kPlan) == IndexType::kHnsw);
   CHECK(type_for(1'000'000, 20'000'000, kPlan) == IndexType::kIvfPq);
   CHECK(type_for(1'000, 20'000'000, kPlan) == IndexType::kFlat);
+  auto plan = kPlan;
+  plan.approximate_rows_min = 5'000;
+  CHECK(type_for(5'000, 19'999, plan) == IndexType::kFlat);
+  CHECK(type_for(5'000, 20'000, plan) == IndexType::kHnsw);
+  CHECK(type_for(4'999, 20'000, plan) == IndexType::kFlat);
   using Catch::Matchers::StartsWith;
   CHECK_THAT(explain_type(100, kPlan), StartsWith("flat: "));
   CHECK_THAT(explain_type(100'000, kPlan), StartsWith("hnsw: "));

@@ -8,12 +8,18 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <random>
 #include <thread>
+
+#include "index/row_set.h"
 
 namespace {
 
 using clipdex::index::Hit;
+using clipdex::index::IndexType;
+using clipdex::index::RowSetBuilder;
+using clipdex::index::SearchOptions;
 using clipdex::index::VectorIndex;
 using Rows = std::vector<std::uint64_t>;
 using Vector = std::vector<float>;
@@ -115,6 +121,48 @@ TEST_CASE("many queries at once give what each gives alone") {
     const auto alone = snapshot->search(std::span(queries).subspan(i * kDimension, kDimension), 1, {.limit = 7}).at(0);
     REQUIRE(together[i].size() == alone.size());
     for (std::size_t j = 0; j < alone.size(); ++j) CHECK(together[i][j].row == alone[j].row);
+  }
+}
+
+TEST_CASE("searches that wait for each other's passes, with limits, bounds and filters of their own, find what each finds alone") {
+  Vectors vectors(12);
+  // More than a pass that is made without waiting reads.
+  constexpr std::uint64_t kRows = 50'000;
+  VectorIndex index({.dimension = kDimension, .type = IndexType::kFlat, .seal_rows = 20'000});
+  Rows rows(kRows);
+  std::iota(rows.begin(), rows.end(), 0);
+  Vector values;
+  for (std::uint64_t row = 0; row < kRows; ++row) {
+    const auto vector = vectors.unit();
+    values.insert(values.end(), vector.begin(), vector.end());
+  }
+  index.apply(rows, values, Rows{7, 30'000});
+  RowSetBuilder even;
+  for (std::uint64_t row = 0; row < kRows; row += 2) even.add(row);
+  const auto allowed = even.build();
+  const auto snapshot = index.snapshot();
+  const std::vector<SearchOptions> kinds{
+      {.limit = 5}, {.limit = 300}, {.limit = 20, .min_score = 0.7F}, {.limit = 10, .exact = true}, {.limit = 10, .allowed = &allowed}};
+  constexpr std::size_t kThreads = 10, kSearches = 8;
+  std::vector<Vector> queries;
+  for (std::size_t i = 0; i < kThreads * kSearches; ++i) queries.push_back(vectors.unit());
+  std::vector<std::vector<Hit>> found(queries.size());
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (std::size_t i = thread; i < queries.size(); i += kThreads)
+          found[i] = snapshot->search(queries[i], 1, kinds[thread % kinds.size()]).at(0);
+      });
+    }
+  }
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    const auto alone = snapshot->search(queries[i], 1, kinds[i % kThreads % kinds.size()]).at(0);
+    REQUIRE(found[i].size() == alone.size());
+    for (std::size_t j = 0; j < alone.size(); ++j) {
+      CHECK(found[i][j].row == alone[j].row);
+      CHECK_THAT(found[i][j].score, Catch::Matchers::WithinAbs(alone[j].score, 1e-6));
+    }
   }
 }
 

@@ -1,0 +1,50 @@
+// Scans that several threads want at once, put together. Private to index/.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "index/snapshot.h"
+
+namespace clipdex::index {
+
+// One pass over the memory costs little more for many queries than for one, and two passes at once only take the memory's bandwidth from
+// each other. So those who come while a pass is under way wait for its end, and one of them makes the next pass for all that have the same
+// filter. Nobody waits for company. Any thread may call it.
+class ScanQueue {
+ public:
+  // As scan(): queries [n, dimension], the lists of hits as many.
+  using Pass =
+      std::function<void(std::span<const float> queries, std::size_t n, const SearchOptions& options, std::vector<std::vector<Hit>>& hits)>;
+
+  // Appends to each list at least its best options.limit, which `pass` finds; every caller's must find the same. Throws what the pass
+  // threw.
+  void run(std::span<const float> queries, std::size_t n, const SearchOptions& options, std::vector<std::vector<Hit>>& hits,
+           const Pass& pass);
+
+ private:
+  struct Waiting {
+    std::span<const float> queries;
+    std::size_t n;
+    const SearchOptions* options;
+    std::vector<std::vector<Hit>>* hits;
+    std::exception_ptr error;
+    bool done = false;
+  };
+
+  std::vector<Waiting*> next_group();  // with mutex_ held
+  static void pass_for(std::span<Waiting* const> group, const Pass& pass) noexcept;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Waiting*> waiting_;
+  bool scanning_ = false;  // one of the callers, for itself and others
+};
+
+}  // namespace clipdex::index
