@@ -51,6 +51,13 @@ TEST_CASE("every answer carries a request id, the caller's if it is a sensible o
   CHECK(raw.read_all().find("X-Request-Id: ") != std::string::npos);
 }
 
+TEST_CASE("answers are not compressed, which would cost more time than the search") {
+  ServedEngine served;
+  const auto answer = served.client().Get("/openapi.json", {{"Accept-Encoding", "br, gzip, deflate"}});
+  CHECK_FALSE(answer->has_header("Content-Encoding"));
+  CHECK(answer->get_header_value_u64("Content-Length") == answer->body.size());
+}
+
 TEST_CASE("unknown paths and methods are told apart, in the error format") {
   ServedEngine served;
   const auto unknown = served.get("/v2/collections");
