@@ -1,5 +1,6 @@
-// The whole engine: how fast rows are loaded, how soon a collection is ready again, and how long searches take, in the process and over HTTP,
-// beside the memory's bandwidth in the same run. Usage: engine_bench [--type auto] [ROWS...] (default 10000 100000)
+// The whole engine: how fast rows are loaded, how soon a collection is ready again, and how long searches take, in the process and over
+// HTTP, beside the memory's bandwidth and bare hnswlib and FAISS in the same run. Usage: engine_bench [--type auto] [ROWS...] (default
+// 10000 100000)
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -9,6 +10,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <future>
+#include <map>
 #include <memory>
 #include <numeric>
 #include <set>
@@ -17,6 +21,7 @@
 #include <vector>
 
 #include "benchmarks/clip_like_vectors.h"
+#include "benchmarks/index_peers.h"
 #include "benchmarks/random_checkpoint.h"
 #include "engine/engine.h"
 #include "http/client.h"
@@ -31,6 +36,11 @@ namespace fs = std::filesystem;
 constexpr std::size_t kDimension = 512;
 constexpr std::size_t kQueries = 1000;
 constexpr std::size_t kHits = 10;
+constexpr std::size_t kRecallQueries = 200;
+// What the engine builds its graphs with.
+constexpr std::size_t kLinks = 16, kCandidates = 100;
+constexpr std::size_t kFaissGraphRowsMax = 300'000;  // its build takes too long
+constexpr std::size_t kFaissFlatRowsMax = 20'000;    // more are slow by nature
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -135,40 +145,77 @@ struct Bench {
     }
     const double loaded = seconds_since(start);
     std::printf("  loaded %zu rows in %.1f s: %.0f rows/s\n", rows, loaded, static_cast<double>(rows) / loaded);
-    collection.finish_upkeep();
-    std::printf("  written, merged and built %.1f s later\n", seconds_since(start) - loaded);
   }
 
   void describe(engine::Collection& collection) const {
     const auto statistics = collection.statistics();
     const double millions = static_cast<double>(statistics.images) / 1e6;
     std::printf("  %s\n", statistics.index_explanation.c_str());
-    std::printf("  %zu segments; per million rows: index %.0f MB in memory + %.0f MB mapped, store %.0f MB on disk; process %.0f MB private\n",
-                statistics.index_segments, static_cast<double>(statistics.index_memory_bytes) / 1e6 / millions,
-                static_cast<double>(statistics.index_mapped_bytes) / 1e6 / millions, static_cast<double>(statistics.disk_bytes) / 1e6 / millions,
-                static_cast<double>(resident_bytes()) / 1e6);
+    std::printf(
+        "  %zu segments; per million rows: index %.0f MB in memory + %.0f MB mapped, store %.0f MB on disk; process %.0f MB private\n",
+        statistics.index_segments, static_cast<double>(statistics.index_memory_bytes) / 1e6 / millions,
+        static_cast<double>(statistics.index_mapped_bytes) / 1e6 / millions, static_cast<double>(statistics.disk_bytes) / 1e6 / millions,
+        static_cast<double>(resident_bytes()) / 1e6);
   }
 
-  // Which of the exact ten best the usual search finds.
-  void recall(engine::Collection& collection, const std::vector<float>& queries) const {
-    std::size_t found = 0, wanted = 0;
-    for (std::size_t i = 0; i < 200; ++i) {
+  // The exact ten best of the first kRecallQueries.
+  static std::vector<std::set<std::uint64_t>> exact_hits(engine::Collection& collection, const std::vector<float>& queries) {
+    std::vector<std::set<std::uint64_t>> exact(kRecallQueries);
+    for (std::size_t i = 0; i < kRecallQueries; ++i) {
       const std::span query(queries.data() + i * kDimension, kDimension);
-      std::set<std::string> exact;
-      for (const auto& hit : collection.search(request(query, true)).hits) exact.insert(hit.record.id);
-      for (const auto& hit : collection.search(request(query)).hits) found += exact.contains(hit.record.id) ? 1 : 0;
-      wanted += exact.size();
+      for (const auto& hit : collection.search(request(query, true)).hits) exact[i].insert(std::stoull(hit.record.id));
     }
-    std::printf("  recall@10 %.4f\n", static_cast<double>(found) / static_cast<double>(wanted));
+    return exact;
   }
 
-  void in_process(engine::Collection& collection, const std::vector<float>& queries, std::size_t rows) const {
-    const auto query = [&](std::size_t i) { return std::span(queries.data() + i % kQueries * kDimension, kDimension); };
-    for (const std::size_t clients : {1, 8, 32}) {
-      print(std::to_string(clients) + " in the process", measure(clients, 4 * kQueries, [&](std::size_t, std::size_t i) {
-              collection.search(request(query(i)));
-            }));
+  static double recall(const std::vector<std::set<std::uint64_t>>& exact,
+                       const std::function<std::vector<std::uint64_t>(std::size_t)>& search) {
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+      for (const auto id : search(i)) found += exact[i].contains(id) ? 1 : 0;
     }
+    return static_cast<double>(found) / static_cast<double>(exact.size() * kHits);
+  }
+
+  // Searches a second of the engine with 1 and with 8 clients.
+  static std::map<std::size_t, double> in_process(engine::Collection& collection, const std::vector<float>& queries) {
+    std::map<std::size_t, double> rates;
+    for (const std::size_t clients : {1, 8, 32}) {
+      const auto times = measure(clients, 4 * kQueries, [&](std::size_t, std::size_t i) {
+        collection.search(request(std::span(queries).subspan(i % kQueries * kDimension, kDimension)));
+      });
+      print(std::to_string(clients) + " in the process", times);
+      rates[clients] = static_cast<double>(times.ms.size()) / times.seconds;
+    }
+    return rates;
+  }
+
+  // The library at the engine's recall, or above it if it has no setting that gives just that.
+  static void compare(const char* name, benchmarks::IndexPeer& peer, const std::vector<std::set<std::uint64_t>>& exact,
+                      double recall_of_engine, const std::vector<float>& queries, const std::map<std::size_t, double>& rates) {
+    const auto search = [&](std::size_t i) {
+      std::vector<std::uint64_t> found;
+      peer.search(queries.data() + i % kQueries * kDimension, kHits, found);
+      return found;
+    };
+    double reached = 0;
+    std::size_t candidates = 0;
+    for (const std::size_t next : {10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 120, 160, 200, 240, 320, 480, 640, 1000}) {
+      candidates = next;
+      peer.set_candidates(candidates);
+      reached = recall(exact, search);
+      if (reached >= recall_of_engine) break;
+    }
+    for (const std::size_t clients : {1, 8}) {
+      const auto times = measure(clients, 4 * kQueries, [&](std::size_t, std::size_t i) { search(i); });
+      const double rate = static_cast<double>(times.ms.size()) / times.seconds;
+      std::printf("  %-20s (%zu candidates, recall %.4f), %zu clients: %.0f /s; the whole engine is %.2f of it\n", name, candidates,
+                  reached, clients, rate, rates.at(clients) / rate);
+    }
+  }
+
+  void exact_scans(engine::Collection& collection, const std::vector<float>& queries, std::size_t rows) const {
+    const auto query = [&](std::size_t i) { return std::span(queries.data() + i % kQueries * kDimension, kDimension); };
     const std::size_t scans = std::max<std::size_t>(20, 4'000'000 / rows);
     auto exact = measure(1, scans, [&](std::size_t, std::size_t i) { collection.search(request(query(i), true)); });
     const double bytes = static_cast<double>(rows * kDimension * sizeof(float));
@@ -188,14 +235,14 @@ struct Bench {
     for (const std::size_t clients : {1, 8, 32}) {
       std::vector<std::unique_ptr<http::Client>> connections;
       for (std::size_t i = 0; i < clients; ++i) connections.push_back(std::make_unique<http::Client>(server.url()));
-      std::vector<double> scans(4 * kQueries);
+      std::vector<double> in_engine(4 * kQueries);
       auto all = measure(clients, 4 * kQueries, [&](std::size_t client, std::size_t i) {
         const auto result = connections[client]->search(name, {.query = engine::IdQuery{std::to_string(i * 7919 % rows)}});
-        scans[i] = result.search_ms;
+        in_engine[i] = result.total_ms;
       });
       print(std::to_string(clients) + " over HTTP, by id", all);
-      Latencies within{.ms = scans, .seconds = all.seconds};
-      if (clients == 1) std::printf("  %-44s %.3f ms p50\n", "of it outside the engine's search", all.percentile(0.5) - within.percentile(0.5));
+      Latencies within{.ms = in_engine, .seconds = all.seconds};
+      if (clients == 1) std::printf("  %-44s %.3f ms p50\n", "of it outside the engine", all.percentile(0.5) - within.percentile(0.5));
     }
     server.stop();
   }
@@ -203,31 +250,57 @@ struct Bench {
   void run(std::size_t rows) const {
     std::printf("\n%zu rows x %zu, index \"%s\"\n", rows, kDimension, type.c_str());
     fs::remove_all(root / "data");
-    std::vector<float> queries(kQueries * kDimension);
+    std::vector<float> queries(kQueries * kDimension), values(rows * kDimension);
     {
       const benchmarks::ClipLikeVectors vectors(/*clusters=*/std::max<std::size_t>(100, rows / 100));
-      std::vector<float> values(rows * kDimension);
       vectors.rows(rows, values.data());
       vectors.queries(kQueries, queries.data());
+    }
+    std::future<std::unique_ptr<benchmarks::IndexPeer>> hnswlib;
+    {
       engine::Engine engine(options());
       const auto collection = engine.create_collection("bench", {.index_type = type, .store = engine::StoredContent::kNone}).first;
       load(*collection, values);
+      // Beside the engine's own build, which leaves half of the cores.
+      const int threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency() / 2));
+      hnswlib = std::async(std::launch::async, [&values, rows, threads] {
+        return benchmarks::make_hnswlib(values.data(), rows, kDimension, kLinks, kCandidates, threads);
+      });
+      const auto start = Clock::now();
+      collection->finish_upkeep();
+      std::printf("  written, merged and built %.1f s later\n", seconds_since(start));
     }
+    const auto graph = hnswlib.get();
     const auto start = Clock::now();
     engine::Engine engine(options());
     const auto collection = engine.collection("bench");
     std::printf("  ready %.2f s after the start, the model's loading included\n", seconds_since(start));
     collection->search(request(std::span(queries).first(kDimension), true));  // once through memory
     describe(*collection);
-    recall(*collection, queries);
-    in_process(*collection, queries, rows);
+    const auto exact = exact_hits(*collection, queries);
+    const double found = recall(exact, [&](std::size_t i) {
+      std::vector<std::uint64_t> ids;
+      for (const auto& hit : collection->search(request(std::span(queries).subspan(i * kDimension, kDimension))).hits)
+        ids.push_back(std::stoull(hit.record.id));
+      return ids;
+    });
+    std::printf("  recall@10 %.4f\n", found);
+    const auto rates = in_process(*collection, queries);
+    exact_scans(*collection, queries, rows);
     over_http(engine, "bench", rows);
+    if (graph) compare("hnswlib", *graph, exact, found, queries, rates);
+    if (rows <= kFaissGraphRowsMax)
+      compare("FAISS IndexHNSWFlat", *benchmarks::make_faiss_hnsw(values.data(), rows, kDimension, kLinks, kCandidates), exact, found,
+              queries, rates);
+    if (rows <= kFaissFlatRowsMax)
+      compare("FAISS IndexFlatIP", *benchmarks::make_faiss_flat(values.data(), rows, kDimension), exact, found, queries, rates);
   }
 };
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   spdlog::set_level(spdlog::level::warn);
   Bench bench;
   std::vector<std::size_t> sizes;

@@ -2,7 +2,6 @@
 // told otherwise, PART of scan, hnsw, ivf_pq. The vectors are described in clip_like_vectors.h: FAISS and hnswlib hold copies of them, ours
 // does not. One thread searches unless a line says otherwise.
 #include <faiss/IndexFlat.h>
-#include <faiss/IndexHNSW.h>
 #include <faiss/IndexIVFPQ.h>
 #include <faiss/IndexRefine.h>
 #include <omp.h>
@@ -26,6 +25,7 @@ namespace {
 
 using clipdex::benchmarks::AlignedFloats;
 using clipdex::benchmarks::ClipLikeVectors;
+using clipdex::benchmarks::IndexPeer;
 using clipdex::index::Approximation;
 using clipdex::index::Hit;
 using clipdex::index::ScanInput;
@@ -280,30 +280,23 @@ void bench_hnsw(const Data& data) {
   bench_batch(data, *ours);
   bench_conditions(data, *ours);
 
-  std::unique_ptr<clipdex::benchmarks::GraphPeer> hnswlib;
-  const double time = seconds([&] {
-    hnswlib = clipdex::benchmarks::make_hnswlib(data.rows.data.get(), data.n, kDimension, kLinks, kCandidates, omp_get_num_procs());
-  });
-  if (hnswlib) {
-    std::printf("hnsw: hnswlib built in %.1f s\n", time);
-    sweep(data, "hnswlib", efforts, [&](std::size_t i, std::size_t effort) {
+  const auto compare = [&](const char* name, const std::function<std::unique_ptr<IndexPeer>()>& make) {
+    std::unique_ptr<IndexPeer> peer;
+    const double time = seconds([&] { peer = make(); });
+    if (!peer) return;
+    std::printf("hnsw: %s built in %.1f s\n", name, time);
+    sweep(data, name, efforts, [&](std::size_t i, std::size_t effort) {
+      peer->set_candidates(effort);
       std::vector<std::uint64_t> found;
-      hnswlib->search(data.query(i), kLimit, effort, found);
+      peer->search(data.query(i), kLimit, found);
       return found;
     });
-    sweep_ours(data, "ours, again", *ours, efforts);
-  }
-  hnswlib.reset();
+  };
+  const float* rows = data.rows.data.get();
+  compare("hnswlib", [&] { return clipdex::benchmarks::make_hnswlib(rows, data.n, kDimension, kLinks, kCandidates, omp_get_num_procs()); });
+  sweep_ours(data, "ours, again", *ours, efforts);
   if (data.n > 300'000) return;  // its build takes too long
-  faiss::IndexHNSWFlat faiss_index(kDimension, kLinks, faiss::METRIC_INNER_PRODUCT);
-  faiss_index.hnsw.efConstruction = kCandidates;
-  std::printf("hnsw: FAISS IndexHNSWFlat built in %.1f s\n",
-              seconds([&] { faiss_index.add(static_cast<faiss::idx_t>(data.n), data.rows.data.get()); }));
-  sweep_faiss(data, "FAISS IndexHNSWFlat", faiss_index, efforts, [](std::size_t effort) {
-    auto parameters = std::make_unique<faiss::SearchParametersHNSW>();
-    parameters->efSearch = static_cast<int>(effort);
-    return parameters;
-  });
+  compare("FAISS IndexHNSWFlat", [&] { return clipdex::benchmarks::make_faiss_hnsw(rows, data.n, kDimension, kLinks, kCandidates); });
 }
 
 void bench_ivf_pq(const Data& data) {
