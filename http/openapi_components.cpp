@@ -38,7 +38,7 @@ json exactly(json properties, const json& optional) {
 
 void add_collections(json& schemas) {
   schemas["Settings"] =
-      exactly(json::object(), {{"index", with(kTextOrNull, {{"description", "auto (the default), flat, hnsw or ivf_pq"}})},
+      exactly(json::object(), {{"index", {{"enum", {"auto", "flat", "hnsw", "ivf_pq", nullptr}}, {"default", "auto"}}},
                                {"store", {{"enum", {"none", "thumbnail", "original", nullptr}}, {"default", "thumbnail"}}}});
   schemas["Collection"] =
       with(exactly({{"name", reference("CollectionName")},
@@ -47,7 +47,7 @@ void add_collections(json& schemas) {
                     {"model", exactly({{"name", kText}, {"fingerprint", kText}})},
                     {"settings",
                      {{"type", "object"},
-                      {"properties", {{"index", kText}, {"store", {{"enum", {"none", "thumbnail", "original"}}}}}},
+                      {"properties", {{"index", {{"enum", {"auto", "flat", "hnsw", "ivf_pq"}}}}, {"store", {{"enum", {"none", "thumbnail", "original"}}}}}},
                       {"required", {"index", "store"}}}},
                     {"created_ms", kCount},
                     {"disk_bytes", kCount},

@@ -141,6 +141,11 @@ TEST_CASE("writer that fills a small disk", "[.small-disk]") {
     CHECK(rows == 3 + images);
   };
   check(written);
+  // A copy has no room either; the attempt leaves nothing.
+  CHECK_THROWS_AS(store->checkpoint(directory / "copy"), DiskFullError);
+  CHECK_FALSE(fs::exists(directory / "copy"));
+  CHECK_FALSE(fs::exists(directory / "copy.tmp"));
+  check(written);
   fs::remove(ballast);
   CHECK(store->write({.images = {large(written)}}).rows.size() == 1);
   check(written + 1);
