@@ -16,7 +16,36 @@
 
 namespace clipdex::index {
 
-struct VectorIndex::Impl {
+// The rows as they are after what was applied, to the writer.
+struct IndexState {
+  SnapshotState state;                    // a snapshot is a copy of it
+  std::shared_ptr<GrowingBuffer> buffer;  // the same as state.buffer, writable
+  SequenceRange buffer_sequences;
+  std::uint64_t next_row = 0;       // above every row added so far
+  std::uint64_t last_sequence = 0;  // newest operation applied
+  std::vector<RowRange> missing;    // still to be restored; ascending, disjoint
+};
+
+// A change that is whole or not at all: unless it is kept, the state becomes what it was. What was appended to the buffer meanwhile is
+// behind what any snapshot sees of it.
+class Change {
+ public:
+  explicit Change(IndexState& state) : state_(state), before_(state) {}
+  ~Change() {
+    if (!kept_) state_ = std::move(before_);
+  }
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
+
+  void keep() { kept_ = true; }
+
+ private:
+  IndexState& state_;
+  IndexState before_;
+  bool kept_ = false;
+};
+
+struct VectorIndex::Impl : IndexState {
   // A step of maintain() that was begun.
   struct Work {
     SegmentRecipe recipe;
@@ -55,15 +84,10 @@ struct VectorIndex::Impl {
 
   const IndexOptions options;
 
-  // Held by whoever changes what follows: the writer, and maintain() for as long as it takes to look and to swap segments.
   std::size_t writes_in_a_row = 0;  // maintain()'s own: its last steps that each wrote a sealed buffer
+
+  // Held by whoever changes IndexState and what follows: the writer, and maintain() for as long as it takes to look and to swap segments.
   mutable std::mutex mutex;
-  SnapshotState state;                    // a snapshot is a copy of it
-  std::shared_ptr<GrowingBuffer> buffer;  // the same as state.buffer, writable
-  SequenceRange buffer_sequences;
-  std::uint64_t next_row = 0;       // above every row added so far
-  std::uint64_t last_sequence = 0;  // newest operation applied
-  std::vector<RowRange> missing;    // still to be restored; ascending, disjoint
   std::uint64_t next_file = 1;
   std::set<std::uint64_t> on_disk;               // numbers of the files that are ours
   std::set<std::uint64_t> durable;               // of those, what the last durable checkpoint names

@@ -64,6 +64,7 @@ void VectorIndex::Impl::replace(const Work& work, const std::shared_ptr<const Se
     // The writer appends segments and changes tombstones; only this thread takes segments out.
     const auto first = std::find_if(state.segments.begin(), state.segments.end(),
                                     [&](const SegmentView& view) { return view.segment == sources.front().segment; });
+    Change change(*this);
     std::vector<std::uint64_t> removed;
     for (std::size_t i = 0; i < sources.size(); ++i) add_newly_deleted(sources[i], first[static_cast<std::ptrdiff_t>(i)], removed);
     const auto at = state.segments.erase(first, first + static_cast<std::ptrdiff_t>(sources.size()));
@@ -72,6 +73,7 @@ void VectorIndex::Impl::replace(const Work& work, const std::shared_ptr<const Se
       state.segments.insert(at, {result, with_removed(nullptr, result->rows(), removed)});
     }
     publish();
+    change.keep();
   }
   remove_unneeded();
 }
@@ -103,6 +105,8 @@ std::shared_ptr<const SealedSegment> VectorIndex::Impl::build_beside_writes(cons
   }
   return building.get();
 }
+
+bool VectorIndex::write_sealed(const std::stop_token& stop) { return impl_->write_next(stop); }
 
 bool VectorIndex::maintain(const std::stop_token& stop) {
   impl_->remove_unneeded();

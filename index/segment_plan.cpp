@@ -26,9 +26,12 @@ struct Run {
   std::uint64_t rows = 0;
 };
 
+// Segments that still wait to be written are no part of anything else: they are written meanwhile, each in its own place.
+bool is_ready(const PlannedSegment& segment, const PlanOptions& options) { return segment.on_disk || !options.on_disk; }
+
 // Adds the neighbours of `run` on both sides that are of no higher tier than `tier`.
 Run extended(Run run, int tier, std::span<const PlannedSegment> segments, const PlanOptions& options) {
-  const auto fits = [&](std::size_t i) { return tier_of(live(segments[i]), options) <= tier; };
+  const auto fits = [&](std::size_t i) { return is_ready(segments[i], options) && tier_of(live(segments[i]), options) <= tier; };
   while (run.first > 0 && fits(run.first - 1)) run = {run.first - 1, run.count + 1, run.rows + live(segments[run.first - 1])};
   while (run.first + run.count < segments.size() && fits(run.first + run.count)) {
     run.rows += live(segments[run.first + run.count]);
@@ -118,7 +121,7 @@ std::optional<PlannedStep> next_rebuild(std::span<const PlannedSegment> segments
   std::uint64_t total = buffered;
   for (const auto& segment : segments) total += live(segment);
   for (std::size_t i = 0; i < segments.size(); ++i) {
-    if (live(segments[i]) == 0) return PlannedStep{i, 1, IndexType::kFlat};
+    if (live(segments[i]) == 0 && is_ready(segments[i], options)) return PlannedStep{i, 1, IndexType::kFlat};
   }
   if (const auto run = due_merge(segments, options)) {
     const auto merged = segments.subspan(run->first, run->count);
@@ -128,6 +131,7 @@ std::optional<PlannedStep> next_rebuild(std::span<const PlannedSegment> segments
   std::optional<PlannedStep> build;
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const auto& segment = segments[i];
+    if (!is_ready(segment, options)) continue;
     const auto type = type_for(live(segment), total, options);
     if (static_cast<double>(segment.deleted) > kDeadShare * static_cast<double>(segment.rows)) return PlannedStep{i, 1, type};
     // What auto once chose stays until the segment is merged or rebuilt.

@@ -61,7 +61,8 @@ std::string explain_type(std::uint64_t rows_total, const PlanOptions& options);
 
 // The next sealed segment that is to be written as it is, if any.
 std::optional<PlannedStep> next_write(std::span<const PlannedSegment> segments, const PlanOptions& options);
-// Of everything else that is to be done, what is most urgent. `buffered`: rows that no segment has yet.
+// Of everything else that is to be done, what is most urgent; of segments that are written, so that next_write() and this may be carried
+// out at the same time. `buffered`: rows that no segment has yet.
 std::optional<PlannedStep> next_rebuild(std::span<const PlannedSegment> segments, std::uint64_t buffered, const PlanOptions& options);
 
 }  // namespace clipdex::index

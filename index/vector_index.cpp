@@ -26,17 +26,26 @@ void VectorIndex::apply(std::span<const std::uint64_t> rows, std::span<const flo
     throw std::invalid_argument("row " + std::to_string(rows.front()) + " is not above the rows before it: the next is " +
                                 std::to_string(impl_->next_row) + " or more");
   }
+  Change change(*impl_);
   impl_->last_sequence = std::max(impl_->last_sequence, sequence);
   impl_->add(rows, vectors, impl_->last_sequence);
   impl_->remove(removed);
   impl_->publish();
+  change.keep();
+}
+
+VectorIndex::Applied VectorIndex::applied() const {
+  const std::lock_guard lock(impl_->mutex);
+  return {.sequence = impl_->last_sequence, .next_row = impl_->next_row};
 }
 
 void VectorIndex::seal() {
   const std::lock_guard lock(impl_->mutex);
   if (impl_->state.buffered == 0) return;
+  Change change(*impl_);
   impl_->seal();
   impl_->publish();
+  change.keep();
 }
 
 void VectorIndex::restore(RowRange range, std::span<const std::uint64_t> rows, std::span<const float> vectors) {
@@ -49,6 +58,7 @@ void VectorIndex::restore(RowRange range, std::span<const std::uint64_t> rows, s
   if (!rows.empty() && (rows.front() < range.first || rows.back() > range.last)) {
     throw std::invalid_argument("rows to restore must be of the range that they are for");
   }
+  Change change(*impl_);
   if (!rows.empty()) {
     const auto restored = std::make_shared<GrowingBuffer>(rows.size(), impl_->options.dimension);
     restored->append(0, rows, vectors);
@@ -63,6 +73,7 @@ void VectorIndex::restore(RowRange range, std::span<const std::uint64_t> rows, s
   if (range.last < whole.last) rest = missing.insert(rest, {range.last + 1, whole.last});
   if (whole.first < range.first) missing.insert(rest, {whole.first, range.first - 1});
   impl_->publish();
+  change.keep();
 }
 
 std::shared_ptr<const Snapshot> VectorIndex::snapshot() const {

@@ -64,8 +64,9 @@ struct Checkpoint {
   std::vector<std::uint64_t> segments;  // numbers of the files that it names, ascending
 };
 
-// snapshot(), files() and dimension() may be called from any thread at any time. apply(), restore(), seal(), checkpoint() and
-// checkpointed() belong to one writer at a time, maintain() to one background thread at a time, at the same time as the writer.
+// snapshot(), applied(), files() and dimension() may be called from any thread at any time. apply(), restore(), seal() and checkpoint()
+// belong to one writer at a time; maintain(), write_sealed() and checkpointed() to one background thread at a time, at the same time as the
+// writer.
 class VectorIndex {
  public:
   // Without a directory. Throws std::invalid_argument for impossible options.
@@ -87,9 +88,16 @@ class VectorIndex {
   // Adds rows.size() vectors (`vectors`: size rows.size() * dimension) and tombstones `removed`, then publishes both at once:
   // a snapshot shows all of it or nothing. `rows` ascend and are above every row added before. A removed row that is not there is ignored.
   // `sequence`: number of the operation, ascending; 0 where operations have none.
-  // Throws std::invalid_argument if sizes or order are wrong; then nothing has changed.
+  // Throws std::invalid_argument if sizes or order are wrong, or std::bad_alloc; then nothing has changed.
   void apply(std::span<const std::uint64_t> rows, std::span<const float> vectors, std::span<const std::uint64_t> removed,
              std::uint64_t sequence = 0);
+
+  // What was applied so far: the newest operation, and the row that the next one must not be below.
+  struct Applied {
+    std::uint64_t sequence = 0;
+    std::uint64_t next_row = 0;
+  };
+  Applied applied() const;
 
   // Makes a segment of the growing buffer now, if there is anything in it. The segment is searched at once and written by maintain().
   void seal();
@@ -99,6 +107,8 @@ class VectorIndex {
   // longer than it takes to swap segments. Throws DiskFullError, or std::system_error for another failure of the disk; its temporary files
   // are removed then, and the index goes on with what it had.
   bool maintain(const std::stop_token& stop = {});
+  // The part of it that is quick and that memory and recovery wait for: writes one sealed segment's files. False: there is none.
+  bool write_sealed(const std::stop_token& stop = {});
 
   // What is to be stored durably now, as one operation with or after everything that was applied; nullopt if nothing has changed since the
   // last one that checkpointed() was called for. When it is stored, call checkpointed(): only then are files removed that it no longer

@@ -126,6 +126,22 @@ TEST_CASE("few deleted rows cause no work, many a rebuild, and all a removal") {
   CHECK(next_rebuild(segments, 0, kPlan) == PlannedStep{0, 1, IndexType::kFlat});
 }
 
+TEST_CASE("what still waits to be written is no part of a merge, a build or a removal") {
+  const PlannedSegment waiting{.rows = 65'536};
+  Segments segments(3, written(65'536, IndexType::kHnsw));
+  segments.push_back(waiting);
+  CHECK(!next_rebuild(segments, 0, kPlan));
+  CHECK(next_write(segments, kPlan) == PlannedStep{3, 1, IndexType::kFlat});
+  segments.back().deleted = segments.back().rows;
+  CHECK(!next_rebuild(segments, 0, kPlan));
+  segments.back() = written(65'536);
+  CHECK(next_rebuild(segments, 0, kPlan) == PlannedStep{0, 4, IndexType::kHnsw});
+  // One in the middle parts those beside it.
+  segments.assign(5, written(65'536, IndexType::kHnsw));
+  segments[2] = waiting;
+  CHECK(!next_rebuild(segments, 0, kPlan));
+}
+
 TEST_CASE("a merge of approximate segments is approximate at once, one of flat segments is flat") {
   Segments segments(4, written(65'536, IndexType::kHnsw));
   CHECK(next_rebuild(segments, 0, kPlan) == PlannedStep{0, 4, IndexType::kHnsw});
