@@ -13,7 +13,8 @@ namespace clipdex::storage {
 namespace fs = std::filesystem;
 
 std::shared_ptr<const Database> ImageStore::Impl::use() const {
-  const std::lock_guard lock(database_mutex);
+  std::unique_lock lock(database_mutex);
+  drained.wait(lock, [this] { return !draining; });
   if (!database) throw std::runtime_error("the store in " + directory.string() + " could not be opened again: start clipdex again");
   return database;
 }

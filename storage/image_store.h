@@ -134,8 +134,9 @@ class ImageStore {
   void put_index_manifest(std::string_view bytes, std::uint64_t sequence);
 
   // A copy of the whole store as it is now, made while it is used, that open() reads: hard links on the same file system, copies on
-  // another. The directory must not exist; it appears whole or not at all. Throws DiskFullError or std::runtime_error.
-  void checkpoint(const std::filesystem::path& directory) const;
+  // another. The directory must not exist; it appears whole or not at all. Returns how many images it has. Throws DiskFullError or
+  // std::runtime_error.
+  std::uint64_t checkpoint(const std::filesystem::path& directory) const;
 
   // Bytes on disk, approximately.
   std::uint64_t disk_bytes() const;

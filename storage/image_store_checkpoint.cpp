@@ -7,7 +7,7 @@ namespace clipdex::storage {
 
 namespace fs = std::filesystem;
 
-void ImageStore::checkpoint(const fs::path& directory) const {
+std::uint64_t ImageStore::checkpoint(const fs::path& directory) const {
   const auto database = impl_->use();
   auto target = fs::absolute(directory).lexically_normal();
   if (!target.has_filename()) target = target.parent_path();
@@ -24,6 +24,7 @@ void ImageStore::checkpoint(const fs::path& directory) const {
   impl_->step("checkpoint: made");
   database->sync_directory(target.parent_path());
   impl_->step("checkpoint: durable");
+  return read_counters(Database(target, impl_->options, Database::Mode::kReadOnly)).count;
 }
 
 }  // namespace clipdex::storage

@@ -16,6 +16,7 @@ constexpr std::array<std::string_view, 7> kDurableSteps{"write: begin",      "wr
                                                         "checkpoint: begin", "checkpoint: made", "checkpoint: durable"};
 
 constexpr auto kWaitForReaders = std::chrono::seconds(2);
+constexpr auto kKeptWaiting = std::chrono::milliseconds(100);
 constexpr auto kPoll = std::chrono::milliseconds(1);
 
 }  // namespace
@@ -56,32 +57,48 @@ void ImageStore::Impl::commit(rocksdb::WriteBatch& batch, std::uint64_t sequence
 // (BackgroundFlush() returns before it takes its request from the queue, but unscheduled_flushes_ was counted down; RocksDB 9.10). Opening
 // it again has no such state: everything acknowledged is in the log.
 bool ImageStore::Impl::reopen(std::uint64_t room_needed) {
-  const auto free_bytes = use()->free_bytes();
-  if (free_bytes && *free_bytes < room_needed + kRoomForNewFiles) return false;
-  // What is moved from the log to files when it is opened may not fit even so; trying that again is of no use before there is more room.
-  if (free_bytes && *free_bytes <= free_bytes_in_vain) return false;
-  const auto deadline = std::chrono::steady_clock::now() + kWaitForReaders;
-  while (true) {
-    {
-      const std::lock_guard lock(database_mutex);
-      if (database.use_count() == 1) {
-        database.reset();
-        try {
-          database = std::make_shared<const Database>(directory, options, Database::Mode::kOpen);
-          stopped.clear();
-          free_bytes_in_vain = 0;
-          return true;
-        } catch (const std::exception&) {
-          // No room after all. Reads go on.
-          database = std::make_shared<const Database>(directory, options, Database::Mode::kReadOnly);
-          free_bytes_in_vain = database->free_bytes().value_or(0);
-          return false;
-        }
-      }
-    }
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(kPoll);
+  std::unique_lock lock(database_mutex);
+  if (database) {
+    const auto free_bytes = database->free_bytes();
+    if (free_bytes && *free_bytes < room_needed + kRoomForNewFiles) return false;
+    // What is moved from the log to files when it is opened may not fit even so; trying that again is of no use before there is more room.
+    if (free_bytes && *free_bytes <= free_bytes_in_vain) return false;
+    if (!drain(lock)) return false;
+    database.reset();
   }
+  try {
+    database = std::make_shared<const Database>(directory, options, Database::Mode::kOpen);
+    stopped.clear();
+    free_bytes_in_vain = 0;
+    return true;
+  } catch (const std::exception& error) {
+    // No room after all, or another failure, which is tried again with the next write. Reads go on.
+    stopped = error.what();
+    database = std::make_shared<const Database>(directory, options, Database::Mode::kReadOnly);
+    if (dynamic_cast<const DiskFullError*>(&error) != nullptr) free_bytes_in_vain = database->free_bytes().value_or(0);
+    return false;
+  }
+}
+
+// Waits until nobody else holds the database. Those who read for a moment at a time, however many, are kept waiting for a moment; whoever
+// reads for long (an export) is waited for, up to a limit, and nobody with him. False if somebody holds it still.
+bool ImageStore::Impl::drain(std::unique_lock<std::mutex>& lock) {
+  const auto start = std::chrono::steady_clock::now();
+  draining = true;
+  const auto let_go_on = [this] {
+    draining = false;
+    drained.notify_all();
+  };
+  while (database.use_count() > 1) {
+    const auto waited = std::chrono::steady_clock::now() - start;
+    if (draining && waited > kKeptWaiting) let_go_on();
+    if (waited > kWaitForReaders) return false;
+    lock.unlock();
+    std::this_thread::sleep_for(kPoll);
+    lock.lock();
+  }
+  let_go_on();
+  return true;
 }
 
 }  // namespace clipdex::storage

@@ -4,6 +4,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -24,7 +25,8 @@ struct ImageStore::Impl {
   Impl(std::filesystem::path store_directory, StoreOptions store_options)
       : directory(std::move(store_directory)), options(std::move(store_options)) {}
 
-  // The open database, for one call: while somebody holds it, it is not closed. Throws std::runtime_error if it could not be opened again.
+  // The open database, for one call: while somebody holds it, it is not closed. Waits while it is opened again, which is short; throws
+  // std::runtime_error if that has failed.
   std::shared_ptr<const Database> use() const;
 
   void step(std::string_view name) const {
@@ -57,10 +59,13 @@ struct ImageStore::Impl {
  private:
   // Closes the database and opens it again, which is how writes go on after a full disk. False if that cannot be now.
   bool reopen(std::uint64_t room_needed);
+  bool drain(std::unique_lock<std::mutex>& lock);
   void publish_counters(const StoreCounters& now);
 
   friend class ImageStore;
   mutable std::mutex database_mutex;
+  mutable std::condition_variable drained;   // nobody is kept waiting any more
+  bool draining = false;                     // under database_mutex: use() waits, so that those who hold the database come to an end
   std::shared_ptr<const Database> database;  // under database_mutex
 };
 

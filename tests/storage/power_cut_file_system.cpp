@@ -188,8 +188,6 @@ void PowerCutFileSystem::restart(std::mt19937_64& random) {
     const auto kind = random() % 4;
     const auto kept = kind == 0 ? 0 : kind == 1 ? unsynced : random() % (unsynced + 1);
     node->bytes.resize(node->synced + kept);
-    // The length may have reached the disk without the bytes: they read as zeros.
-    if (kind == 3) node->bytes.resize(node->synced + unsynced, '\0');
     node->synced = node->bytes.size();
   }
   names_ = durable_names_;
