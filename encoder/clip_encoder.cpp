@@ -127,6 +127,7 @@ ClipEncoder::ClipEncoder(const std::filesystem::path& model, const EncoderOption
 
 ClipEncoder::~ClipEncoder() = default;
 
+void ClipEncoder::expect_query() const { impl_->image_steps.query(); }
 CoreBudget& ClipEncoder::cores() const { return impl_->thread.cores(); }
 const ModelInfo& ClipEncoder::info() const { return impl_->info; }
 const ClipConfig& ClipEncoder::config() const { return impl_->directory.config; }

@@ -48,6 +48,9 @@ class ClipEncoder {
   // Whoever computes beside the encoder takes cores from here.
   CoreBudget& cores() const;
 
+  // A query's picture is about to come, as soon as it is decoded: batches' steps are short from now on.
+  void expect_query() const;
+
   const ModelInfo& info() const;
   const ClipConfig& config() const;
   const Preprocessing& preprocessing() const;

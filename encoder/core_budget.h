@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "encoder/urgency.h"
 #include "encoder/usable_cores.h"
 
 namespace clipdex::encoder {
@@ -23,10 +24,11 @@ class CoreBudget {
 
   int cores() const { return cores_; }
 
-  // Held while one thread works on a picture. Whoever holds it must not wait for the encoder.
+  // Held while one thread works on a picture. Whoever holds it must not wait for the encoder. A query's picture gets the next core that is
+  // free, before teams and other workers.
   class Worker {
    public:
-    explicit Worker(CoreBudget& budget);
+    explicit Worker(CoreBudget& budget, Urgency urgency = Urgency::kBatch);
     ~Worker() { budget_.give_back(1); }
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
@@ -55,7 +57,7 @@ class CoreBudget {
   std::mutex mutex_;
   std::condition_variable changed_;
   int free_;
-  int waiting_teams_ = 0, waiting_workers_ = 0;
+  int waiting_teams_ = 0, waiting_workers_ = 0, waiting_queries_ = 0;
   int teams_before_workers_ = 0;  // that went first since a worker last had a core
   int workers_turn_ = 0;          // how many workers go before the next team
 };

@@ -131,11 +131,13 @@ std::vector<PreparedImage> ImagePreparation::prepare(std::span<const std::string
 std::vector<float> ImagePreparation::embed(const std::string& file) const {
   std::vector<float> pixels;
   {
-    const CoreBudget::Worker core(encoder_->cores());
     const StageTimer timer(metrics_.decode);
+    encoder_->expect_query();
+    const CoreBudget::Worker core(encoder_->cores(), Urgency::kQuery);
     pixels = preprocess(decode(file, /*thumbnail=*/false), encoder_->preprocessing());
   }
   const StageTimer timer(metrics_.encode_image);
+  const GaugeHold queued(metrics_.encode_image_queue);
   return encoder_->encode_pixels(pixels, 1).values;
 }
 

@@ -20,7 +20,7 @@ struct PreparedImage {
   std::string format;
   std::string thumbnail;
   std::vector<float> embedding;
-  // Set if the file was refused; then nothing else is.
+  // Set if the file was refused; then nothing else counts.
   std::string error_code, error;
 };
 
@@ -42,7 +42,6 @@ class ImagePreparation {
   // The unit embedding of one file. Throws ImageError.
   std::vector<float> embed(const std::string& file) const;
 
-  const ClipEncoder& encoder() const { return *encoder_; }
   const ImageLimits& limits() const { return options_.limits; }
 
  private:

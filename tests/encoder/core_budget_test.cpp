@@ -5,6 +5,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <memory>
+#include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -57,6 +59,36 @@ TEST_CASE("workers and teams together never compute on more cores than there are
     workers.clear();
     CHECK(meter.most <= kCores);
   }
+}
+
+TEST_CASE("a query's picture gets the first core that is free, before workers and teams that wait longer") {
+  using clipdex::encoder::Urgency;
+  CoreBudget budget(1);
+  std::mutex mutex;
+  std::vector<std::string> order;
+  const auto note = [&](const char* who) {
+    const std::lock_guard lock(mutex);
+    order.emplace_back(who);
+  };
+  auto busy = std::make_unique<CoreBudget::Worker>(budget);
+  std::jthread worker([&] {
+    const CoreBudget::Worker core(budget);
+    note("worker");
+  });
+  std::jthread team([&] {
+    const CoreBudget::Team cores(budget, 1);
+    note("team");
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // until both wait
+  std::jthread query([&] {
+    const CoreBudget::Worker core(budget, Urgency::kQuery);
+    note("query");
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  busy.reset();
+  for (auto* thread : {&worker, &team, &query}) thread->join();
+  REQUIRE(order.size() == 3);
+  CHECK(order.front() == "query");
 }
 
 TEST_CASE("a worker gets its core although one team follows another without a pause") {
