@@ -206,6 +206,10 @@ struct Bench {
       reached = recall(exact, search);
       if (reached >= recall_of_engine) break;
     }
+    if (reached < recall_of_engine) {
+      std::printf("  %-20s reaches a recall of %.4f and no more\n", name, reached);
+      return;
+    }
     for (const std::size_t clients : {1, 8}) {
       const auto times = measure(clients, 4 * kQueries, [&](std::size_t, std::size_t i) { search(i); });
       const double rate = static_cast<double>(times.ms.size()) / times.seconds;
@@ -235,14 +239,17 @@ struct Bench {
     for (const std::size_t clients : {1, 8, 32}) {
       std::vector<std::unique_ptr<http::Client>> connections;
       for (std::size_t i = 0; i < clients; ++i) connections.push_back(std::make_unique<http::Client>(server.url()));
-      std::vector<double> in_engine(4 * kQueries);
+      // All that is not the vector scan: HTTP, JSON, the query's embedding, the hits' records. An id needs no encoding.
+      Latencies rest;
+      const auto scanned_ms = [&] { return static_cast<double>(engine.metrics().index_search.read().sum) / 1e6; };
       auto all = measure(clients, 4 * kQueries, [&](std::size_t client, std::size_t i) {
-        const auto result = connections[client]->search(name, {.query = engine::IdQuery{std::to_string(i * 7919 % rows)}});
-        in_engine[i] = result.total_ms;
+        const auto begin = Clock::now();
+        const double scanned = scanned_ms();
+        connections[client]->search(name, {.query = engine::IdQuery{std::to_string(i * 7919 % rows)}});
+        if (clients == 1) rest.ms.push_back(seconds_since(begin) * 1e3 - (scanned_ms() - scanned));
       });
       print(std::to_string(clients) + " over HTTP, by id", all);
-      Latencies within{.ms = in_engine, .seconds = all.seconds};
-      if (clients == 1) std::printf("  %-44s %.3f ms p50\n", "of it outside the engine", all.percentile(0.5) - within.percentile(0.5));
+      if (clients == 1) std::printf("  %-44s %.3f ms p50\n", "of it all but the vector scan", rest.percentile(0.5));
     }
     server.stop();
   }

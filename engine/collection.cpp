@@ -87,9 +87,11 @@ Collection::Collection(std::string name, const fs::path& directory, const Collec
   parts.store = storage::ImageStore::open(directory / "store", store_options());
   impl_->check_model();
   parts.settings = decode_settings(parts.store->info().settings);
-  parts.index = open_index(*parts.store, index_options(parts, directory / "index"));
+  auto opened = open_index(*parts.store, index_options(parts, directory / "index"));
+  parts.index = std::move(opened.index);
   impl_->writer = std::make_unique<CollectionWriter>(*parts.store, *parts.index, *resources.metrics);
-  impl_->upkeep = std::make_unique<IndexUpkeep>(parts.name, *parts.store, *parts.index, *impl_->writer, parts.resources.building);
+  impl_->upkeep = std::make_unique<IndexUpkeep>(parts.name, *parts.store, *parts.index, *impl_->writer, parts.resources.building,
+                                                opened.checkpoint_sequence);
 }
 
 Collection::~Collection() = default;
@@ -192,14 +194,14 @@ CollectionStatistics Collection::statistics() const {
           .index_explanation = index.explanation};
 }
 
-void Collection::copy_to(const fs::path& directory) const {
-  impl_->upkeep->with_files_held([&] {
+std::uint64_t Collection::copy_to(const fs::path& directory) const {
+  return impl_->upkeep->with_files_held([&] {
     std::error_code ignored;
     try {
       fs::create_directories(directory / "index");
       for (const auto& file : impl_->parts.index->files()) fs::create_hard_link(file, directory / "index" / file.filename());
       crash_point("snapshot: linked");
-      impl_->parts.store->checkpoint(directory / "store");
+      return impl_->parts.store->checkpoint(directory / "store");
     } catch (const fs::filesystem_error& error) {
       fs::remove_all(directory, ignored);
       const std::string what = "the snapshot of \"" + name() + "\" cannot be made in " + directory.string();

@@ -131,8 +131,8 @@ class Collection {
   CollectionStatistics statistics() const;
 
   // A copy of the collection as it is at one moment, in a new directory of the same file system: files are shared by hard links. Writes and
-  // searches go on. Throws DiskFullError, std::runtime_error; then nothing is left there.
-  void copy_to(const std::filesystem::path& directory) const;
+  // searches go on. Returns how many images it has. Throws DiskFullError, std::runtime_error; then nothing is left there.
+  std::uint64_t copy_to(const std::filesystem::path& directory) const;
 
   // Waits until the background has nothing to do: every segment written, merged and in the checkpoint. For bulk loads and benchmarks.
   void finish_upkeep() const;

@@ -120,7 +120,7 @@ void search_group(const CollectionParts& parts, CollectionWriter& writer, std::v
   constexpr int kAttempts = 3;
   try {
     for (int attempt = 0; attempt < kAttempts && !queries.empty(); ++attempt) {
-      if (attempt > 0) writer.between_writes([] {});
+      if (attempt > 0) writer.wait_until_published();
       queries = search_together(parts, queries);
     }
   } catch (...) {

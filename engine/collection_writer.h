@@ -2,8 +2,8 @@
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
-#include <exception>
 #include <functional>
 #include <mutex>
 #include <set>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/metrics.h"
+#include "engine/waiting_line.h"
 #include "index/vector_index.h"
 #include "storage/image_store.h"
 
@@ -30,13 +31,17 @@ struct Change {
 // (group commit). Changes of the same image never share a write: they are decided one after the other. Any thread may call it.
 class CollectionWriter {
  public:
-  CollectionWriter(storage::ImageStore& store, index::VectorIndex& index, Metrics& metrics) : store_(store), index_(index), metrics_(metrics) {}
+  CollectionWriter(storage::ImageStore& store, index::VectorIndex& index, Metrics& metrics)
+      : store_(store), index_(index), metrics_(metrics) {}
   CollectionWriter(const CollectionWriter&) = delete;
   CollectionWriter& operator=(const CollectionWriter&) = delete;
 
-  // When it returns, the change is durable and the next search sees it. Throws what decide() threw, DiskFullError or another exception of the
-  // store; then nothing of it was stored.
+  // When it returns, the change is durable and the next search sees it. Throws what decide() threw, DiskFullError or another exception of
+  // the store; then nothing of it was stored, or, where only the disk's word is missing that it is durable, all of it.
   void write(const Change& change);
+
+  // Waits, for a moment, until searches see what the store holds now: between a write's two ends they do not.
+  void wait_until_published();
 
   // What is done while no write is under way; what was durable before is published then.
   template <typename Action>
@@ -46,23 +51,21 @@ class CollectionWriter {
   }
 
  private:
-  struct Waiting {
-    const Change* change;
-    std::exception_ptr error;
-    bool done = false;
+  struct Waiting : WaitingCaller {
+    const Change* change = nullptr;
   };
 
-  std::vector<Waiting*> next_group();  // with queue_mutex_ held
+  static std::size_t group_size(const std::deque<Waiting*>& line);
   void commit(std::span<Waiting* const> group) noexcept;
+  void publish(const storage::WriteResult& written, std::vector<float> vectors);
 
   storage::ImageStore& store_;
   index::VectorIndex& index_;
   Metrics& metrics_;
-  std::mutex queue_mutex_;
-  std::condition_variable changed_;
-  std::deque<Waiting*> queue_;
-  bool writing_ = false;    // one of the callers, for itself and others
+  WaitingLine<Waiting> line_;
   std::mutex write_mutex_;  // from the decision to the publication
+  std::mutex published_mutex_;
+  std::condition_variable published_;
 };
 
 }  // namespace clipdex::engine

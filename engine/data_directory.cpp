@@ -56,7 +56,8 @@ int lock_file(const fs::path& directory) {
   if (::ftruncate(lock, 0) != 0 || ::pwrite(lock, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
     const int error = errno;
     ::close(lock);
-    if (error == ENOSPC) throw DiskFullError("the disk of the data directory " + directory.string() + " is full: free some space");
+    if (error == ENOSPC || error == EDQUOT)
+      throw DiskFullError("the disk of the data directory " + directory.string() + " is full: free some space");
     fail("the data directory " + directory.string() + " cannot be written", error);
   }
   return lock;
@@ -82,6 +83,7 @@ DataDirectory::DataDirectory(const fs::path& path) : path_(path) {
   lock_ = lock_file(path);
   try {
     fs::remove_all(path / ".trash");
+    remove_half_made_snapshots();
     fs::create_directories(path / ".trash");
     fs::create_directories(path / "collections");
     // What is stored below is durable only if the way to it is.
@@ -93,6 +95,13 @@ DataDirectory::DataDirectory(const fs::path& path) : path_(path) {
   } catch (...) {
     ::close(lock_);
     throw;
+  }
+}
+
+// Their files, shared with collections, would stay on the disk for ever.
+void DataDirectory::remove_half_made_snapshots() const {
+  for (const auto& name : directories_in(snapshots())) {
+    if (name.ends_with(kBeingMade)) fs::remove_all(snapshots() / name);
   }
 }
 

@@ -30,6 +30,8 @@ class DataDirectory {
   void move(const std::filesystem::path& from, const std::filesystem::path& to);
 
  private:
+  void remove_half_made_snapshots() const;
+
   std::filesystem::path path_;
   int lock_ = -1;
   std::atomic<unsigned> scratches_ = 0;

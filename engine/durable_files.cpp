@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 void fail_as_disk(const std::string& what, const fs::filesystem_error& error, const std::string& remedy) {
   const std::string message = what + ": " + error.code().message();
-  if (error.code() == std::errc::no_space_on_device) throw DiskFullError(message + ". " + remedy);
+  if (error.code() == std::errc::no_space_on_device || error.code().value() == EDQUOT) throw DiskFullError(message + ". " + remedy);
   throw std::runtime_error(message);
 }
 

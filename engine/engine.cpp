@@ -114,6 +114,7 @@ struct Engine::Impl {
   std::map<std::string, OpenCollection, std::less<>> collections;
   std::map<std::string, std::string, std::less<>> unusable;  // name -> reason
   std::mutex changing;                                       // one creation or removal at a time
+  std::mutex making_snapshot;                                // one at a time
 };
 
 Engine::Engine(const EngineOptions& options) : impl_(std::make_unique<Impl>(options)) {}
@@ -183,6 +184,11 @@ std::pair<std::shared_ptr<Collection>, bool> Engine::create_collection(std::stri
   return {impl_->open(std::string(name)), true};
 }
 
+SnapshotInfo Engine::create_snapshot(const std::filesystem::path& directory) {
+  const std::lock_guard one_snapshot(impl_->making_snapshot);
+  return make_snapshot(*this, directory);
+}
+
 NamedSnapshot Engine::create_named_snapshot(const std::string& name) {
   std::string chosen = name;
   if (chosen.empty()) {
@@ -193,8 +199,15 @@ NamedSnapshot Engine::create_named_snapshot(const std::string& name) {
     chosen.assign(text, std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &parts));
   }
   check_collection_name(chosen);
-  const auto path = impl_->data.snapshots() / chosen;
-  return {.path = path, .info = create_snapshot(path)};
+  const std::lock_guard one_snapshot(impl_->making_snapshot);
+  const auto free_name = [&](const std::string& wanted) {
+    std::string candidate = wanted;
+    for (int i = 2; name.empty() && std::filesystem::exists(impl_->data.snapshots() / candidate); ++i)
+      candidate = wanted + "-" + std::to_string(i);
+    return candidate;
+  };
+  const auto path = impl_->data.snapshots() / free_name(chosen);
+  return {.path = path, .info = make_snapshot(*this, path)};
 }
 
 std::vector<std::string> Engine::snapshots() const { return impl_->data.snapshot_names(); }

@@ -22,12 +22,6 @@ class UnknownImageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Too much is under way: the same request may succeed later.
-class OverloadedError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
 using encoder::ImageError;
 using storage::CorruptionError;
 using storage::DiskFullError;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/errors.h"
+#include "engine/index_recovery.h"
 
 namespace clipdex::engine {
 namespace {
@@ -15,18 +16,19 @@ namespace {
 // Without new segments, after this many operations a checkpoint spares the next start reading them.
 constexpr std::uint64_t kOperationsPerCheckpoint = 10'000;
 constexpr std::chrono::seconds kPauseAfterFailure{30};
+constexpr std::chrono::milliseconds kPauseBetweenTurns{100};
 constexpr int kNiceness = 10;
 
 }  // namespace
 
 IndexUpkeep::IndexUpkeep(std::string name, storage::ImageStore& store, index::VectorIndex& index, CollectionWriter& writer,
-                         std::shared_ptr<std::mutex> building)
+                         std::shared_ptr<std::mutex> building, std::uint64_t checkpoint_sequence)
     : name_(std::move(name)),
       store_(store),
       index_(index),
       writer_(writer),
       building_(std::move(building)),
-      durable_sequence_(store.last_sequence()),
+      durable_sequence_(checkpoint_sequence),
       noticed_(1),  // what recovery has left to do
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
@@ -80,13 +82,28 @@ void IndexUpkeep::run(const std::stop_token& stop) {
 }
 
 bool IndexUpkeep::step(const std::stop_token& stop) {
-  bool built = false;
-  {
-    const std::lock_guard turn(*building_);
-    built = index_.maintain(stop);
+  // What a write could not tell the index, for want of memory.
+  if (index_.applied().sequence != store_.last_sequence()) {
+    writer_.between_writes([this] {
+      if (index_.applied().sequence != store_.last_sequence()) catch_up(store_, index_);
+    });
   }
-  if (built || store_.last_sequence() - durable_sequence_ >= kOperationsPerCheckpoint) checkpoint();
+  const bool built = work(stop);
+  checkpoint_due_ = checkpoint_due_ || built || store_.last_sequence() - durable_sequence_ >= kOperationsPerCheckpoint;
+  if (checkpoint_due_) checkpoint();
+  checkpoint_due_ = false;
   return built;
+}
+
+// While another collection builds, which takes minutes, what this one has sealed is written: memory and recovery do not wait for others.
+bool IndexUpkeep::work(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    if (const std::unique_lock turn(*building_, std::try_to_lock); turn) return index_.maintain(stop);
+    if (index_.write_sealed(stop)) return true;
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, stop, kPauseBetweenTurns, [] { return false; });
+  }
+  return false;
 }
 
 void IndexUpkeep::checkpoint() {
@@ -94,7 +111,7 @@ void IndexUpkeep::checkpoint() {
   const auto made = writer_.between_writes([this] { return index_.checkpoint(); });
   if (!made) return;
   store_.put_index_manifest(made->manifest, made->sequence);
-  writer_.between_writes([&] { index_.checkpointed(*made); });
+  index_.checkpointed(*made);
   durable_sequence_ = made->sequence;
 }
 

@@ -18,9 +18,9 @@ namespace clipdex::engine {
 // One thread of low priority a collection; builds of all collections take turns. Any thread may call it.
 class IndexUpkeep {
  public:
-  // `building`: held by whoever builds. All references must outlive it.
+  // `building`: held by whoever builds. `checkpoint_sequence`: of the last checkpoint. All references must outlive it.
   IndexUpkeep(std::string name, storage::ImageStore& store, index::VectorIndex& index, CollectionWriter& writer,
-              std::shared_ptr<std::mutex> building);
+              std::shared_ptr<std::mutex> building, std::uint64_t checkpoint_sequence);
   // Breaks off what is under way: it loses nothing, and is done again after the next start.
   ~IndexUpkeep();
   IndexUpkeep(const IndexUpkeep&) = delete;
@@ -42,6 +42,7 @@ class IndexUpkeep {
  private:
   void run(const std::stop_token& stop);
   bool step(const std::stop_token& stop);
+  bool work(const std::stop_token& stop);
   void checkpoint();
 
   const std::string name_;
@@ -50,7 +51,9 @@ class IndexUpkeep {
   CollectionWriter& writer_;
   std::shared_ptr<std::mutex> building_;
   std::mutex files_mutex_;
-  std::uint64_t durable_sequence_ = 0;  // of the last checkpoint; the thread's own
+  // The thread's own:
+  std::uint64_t durable_sequence_;  // of the last checkpoint
+  bool checkpoint_due_ = false;     // the index's files are others since
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::uint64_t noticed_ = 0, handled_ = 0;

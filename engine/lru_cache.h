@@ -35,7 +35,12 @@ class LruCache {
     const std::lock_guard lock(mutex_);
     if (bytes > bytes_max_ || places_.contains(key)) return;
     entries_.push_front({std::move(key), std::move(value), bytes});
-    places_.emplace(entries_.front().key, entries_.begin());
+    try {
+      places_.emplace(entries_.front().key, entries_.begin());
+    } catch (...) {
+      entries_.pop_front();
+      throw;
+    }
     bytes_ += bytes;
     while (bytes_ > bytes_max_) {
       bytes_ -= entries_.back().bytes;

@@ -100,8 +100,6 @@ class StageTimer {
     histogram_ = nullptr;
     return time;
   }
-  // Nothing is recorded: the stage did not take place.
-  void cancel() { histogram_ = nullptr; }
 
  private:
   LatencyHistogram* histogram_;
@@ -113,7 +111,7 @@ struct Metrics {
   // Stages. One observation a call, as its caller lives it, waiting included.
   LatencyHistogram encode_text;   // a query's or a call's texts: tokens to embeddings, with the wait for the encoder
   LatencyHistogram encode_image;  // a batch of pixels to embeddings, with the wait for the encoder
-  LatencyHistogram decode;        // one picture: file to pixels and thumbnail
+  LatencyHistogram decode;        // one picture: file to pixels and thumbnail; a query's with the wait for a core
   LatencyHistogram index_search;  // one pass over a snapshot, however many queries it has
   LatencyHistogram records;       // reading the hits' records of one search
   LatencyHistogram store_write;   // one group of requests' write, with its sync

@@ -1,9 +1,16 @@
 #include "engine/query_encoder.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace clipdex::engine {
+namespace {
+
+// That are encoded before others have their turn.
+constexpr std::size_t kTextsPerTurn = 64;
+
+}  // namespace
 
 std::vector<QueryEncoder::Embedding> QueryEncoder::encode(std::span<const std::string> texts) {
   std::vector<Embedding> embeddings(texts.size());
@@ -20,37 +27,33 @@ std::vector<QueryEncoder::Embedding> QueryEncoder::encode(std::span<const std::s
   metrics_.query_cache_hits.add(texts.size() - missing.size());
   metrics_.query_cache_misses.add(missing.size());
   if (missing.empty()) return embeddings;
-  Waiting mine;
-  mine.tokens = encoder_->tokenize(missing);
-  encode(mine);
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    embeddings[places[i]] = mine.embeddings[i];
-    cache_.put(std::move(missing[i]), mine.embeddings[i], encoder_->dimension() * sizeof(float));
+  auto tokens = encoder_->tokenize(missing);
+  for (std::size_t begin = 0; begin < tokens.size(); begin += kTextsPerTurn) {
+    const std::size_t end = std::min(begin + kTextsPerTurn, tokens.size());
+    Waiting mine;
+    mine.tokens.assign(std::make_move_iterator(tokens.begin() + static_cast<std::ptrdiff_t>(begin)),
+                       std::make_move_iterator(tokens.begin() + static_cast<std::ptrdiff_t>(end)));
+    encode(mine);
+    for (std::size_t i = begin; i < end; ++i) {
+      embeddings[places[i]] = mine.embeddings[i - begin];
+      cache_.put(std::move(missing[i]), embeddings[places[i]], encoder_->dimension() * sizeof(float));
+    }
   }
   metrics_.query_cache_bytes.set(static_cast<std::int64_t>(cache_.bytes()));
   return embeddings;
 }
 
-// Whoever finds nobody encoding encodes all that wait, itself included; the others find theirs done, or one of them goes on.
 void QueryEncoder::encode(Waiting& mine) {
   const StageTimer timer(metrics_.encode_text);
   const GaugeHold queued(metrics_.encode_text_queue, static_cast<std::int64_t>(mine.tokens.size()));
-  std::unique_lock lock(mutex_);
-  waiting_.push_back(&mine);
-  changed_.wait(lock, [&] { return mine.done || !encoding_; });
-  if (!mine.done) {
-    const std::vector<Waiting*> group(waiting_.begin(), waiting_.end());
-    waiting_.clear();
-    encoding_ = true;
-    lock.unlock();
-    encode_together(group);
-    lock.lock();
-    for (auto* one : group) one->done = true;
-    encoding_ = false;
-    changed_.notify_all();
-  }
-  lock.unlock();
-  if (mine.error) std::rethrow_exception(mine.error);
+  const auto as_many_as_fit = [](const auto& line) {
+    std::size_t callers = 0, texts = 0;
+    do {
+      texts += line[callers++]->tokens.size();
+    } while (callers < line.size() && texts + line[callers]->tokens.size() <= kTextsPerTurn);
+    return callers;
+  };
+  line_.pass(mine, as_many_as_fit, [this](std::span<Waiting* const> group) { encode_together(group); });
 }
 
 void QueryEncoder::encode_together(std::span<Waiting* const> group) noexcept {

@@ -1,13 +1,9 @@
 // Texts that people search for, as embeddings. Private to engine/.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <exception>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,11 +11,12 @@
 #include "engine/lru_cache.h"
 #include "engine/metrics.h"
 #include "engine/model.h"
+#include "engine/waiting_line.h"
 
 namespace clipdex::engine {
 
-// Remembers what was asked lately. Queries that come while the encoder computes are encoded together as soon as it is free: nobody waits for
-// company, and a burst costs a few steps. Any thread may call it.
+// Remembers what was asked lately. Queries that come while the encoder computes are encoded together as soon as it is free: nobody waits
+// for company, a burst costs a few steps, and a call with very many texts lets others pass between them. Any thread may call it.
 class QueryEncoder {
  public:
   using Embedding = std::shared_ptr<const std::vector<float>>;  // of unit length
@@ -32,12 +29,10 @@ class QueryEncoder {
   std::vector<Embedding> encode(std::span<const std::string> texts);
 
  private:
-  // A caller's texts that are to be encoded; lives on its stack.
-  struct Waiting {
+  // A caller's texts that are to be encoded.
+  struct Waiting : WaitingCaller {
     std::vector<std::vector<std::int32_t>> tokens;
     std::vector<Embedding> embeddings;  // as many, when done
-    std::exception_ptr error;
-    bool done = false;
   };
 
   void encode(Waiting& mine);
@@ -46,10 +41,7 @@ class QueryEncoder {
   std::shared_ptr<const ClipEncoder> encoder_;
   Metrics& metrics_;
   LruCache<Embedding> cache_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Waiting*> waiting_;
-  bool encoding_ = false;  // by one of the callers, for itself and others
+  WaitingLine<Waiting> line_;
 };
 
 }  // namespace clipdex::engine

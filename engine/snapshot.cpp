@@ -11,9 +11,9 @@
 #include <string>
 #include <system_error>
 
+#include "engine/durable_files.h"
 #include "engine/engine.h"
 #include "engine/errors.h"
-#include "engine/durable_files.h"
 
 namespace clipdex::engine {
 namespace {
@@ -73,11 +73,18 @@ std::uint64_t copy_tree(const fs::path& from, const fs::path& to) {
   return bytes;
 }
 
+// Without a slash at its end, so that a name beside it can be made of it.
+fs::path as_file_name(const fs::path& directory) {
+  auto path = fs::absolute(directory).lexically_normal();
+  return path.has_filename() ? path : path.parent_path();
+}
+
 }  // namespace
 
 fs::path snapshots_folder(const fs::path& data_directory) { return data_directory / "snapshots"; }
 
-SnapshotInfo restore_snapshot(const fs::path& snapshot, const fs::path& data_directory) {
+SnapshotInfo restore_snapshot(const fs::path& snapshot, const fs::path& to) {
+  const auto data_directory = as_file_name(to);
   const auto begin = std::chrono::steady_clock::now();
   auto info = read_description(snapshot);
   check_target(data_directory);
@@ -100,34 +107,36 @@ SnapshotInfo restore_snapshot(const fs::path& snapshot, const fs::path& data_dir
   return info;
 }
 
-SnapshotInfo Engine::create_snapshot(const fs::path& directory) {
+SnapshotInfo make_snapshot(Engine& engine, const fs::path& to) {
+  const auto directory = as_file_name(to);
   const auto begin = std::chrono::steady_clock::now();
   if (fs::exists(directory)) throw ConflictError(directory.string() + " exists already: a snapshot makes its own directory");
-  if (const auto bad = unusable_collections(); !bad.empty()) {
-    throw ConflictError("the collection \"" + bad.front().name + "\" cannot be opened, so it cannot be in the snapshot: drop it or mend it first (" +
-                        bad.front().reason + ")");
+  if (const auto bad = engine.unusable_collections(); !bad.empty()) {
+    throw ConflictError("the collection \"" + bad.front().name +
+                        "\" cannot be opened, so it cannot be in the snapshot: drop it or mend it first (" + bad.front().reason + ")");
   }
   SnapshotInfo info;
-  const auto partial = fs::path(directory).concat(".making");
+  const auto partial = fs::path(directory).concat(kBeingMade);
   std::error_code ignored;
   fs::remove_all(partial, ignored);
   try {
     fs::create_directories(partial / "collections");
-    for (const auto& collection : collections()) {
-      collection->copy_to(partial / "collections" / collection->name());
+    for (const auto& collection : engine.collections()) {
+      info.images += collection->copy_to(partial / "collections" / collection->name());
       ++info.collections;
-      info.images += collection->statistics().images;
     }
     info.bytes = tree_bytes(partial);
-    write_file(partial / kSnapshotFile, nlohmann::json{{"format", kSnapshotFormat},
-                                                       {"collections", info.collections},
-                                                       {"images", info.images},
-                                                       {"model", encoder().info().name},
-                                                       {"model_fingerprint", encoder().info().fingerprint},
-                                                       {"created_ms", std::chrono::duration_cast<std::chrono::milliseconds>(
-                                                                          std::chrono::system_clock::now().time_since_epoch())
-                                                                          .count()}}
-                                            .dump(2) + "\n");
+    write_file(
+        partial / kSnapshotFile,
+        nlohmann::json{{"format", kSnapshotFormat},
+                       {"collections", info.collections},
+                       {"images", info.images},
+                       {"model", engine.encoder().info().name},
+                       {"model_fingerprint", engine.encoder().info().fingerprint},
+                       {"created_ms",
+                        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count()}}
+                .dump(2) +
+            "\n");
     sync_tree(partial);
     fs::rename(partial, directory);
     sync_directory(fs::absolute(directory).parent_path());

@@ -41,8 +41,6 @@ ErrorAnswer answer_for(const std::exception_ptr& exception, const std::string& r
   } catch (const engine::DiskFullError& error) {
     spdlog::error("{}: {}", request_id, error.what());
     return {507, "disk_full", "the server's disk is full: nothing of this request was stored, and reading goes on", nullptr};
-  } catch (const engine::OverloadedError& error) {
-    return {503, "overloaded", error.what(), nullptr};
   } catch (const std::invalid_argument& error) {
     return {422, "invalid_value", error.what(), nullptr};
   } catch (const std::bad_alloc&) {

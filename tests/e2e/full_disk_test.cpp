@@ -19,6 +19,13 @@ TEST_CASE("a full disk is answered with 507, reading goes on, and what was ackno
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   RestClient client(url);
+  // Something to make room with later.
+  client.put("/v1/collections/ballast", {{"store", "original"}});
+  std::string noise(std::size_t{12} << 20, '\0');
+  std::mt19937 random_noise(1);
+  for (auto& byte : noise) byte = static_cast<char>(random_noise());
+  client.post("/v1/collections/ballast/images", {{"images", {image_of("ballast", gallery_file("cat.png") + noise)}}});
+  REQUIRE(client.status() == 200);
   client.put("/v1/collections/c", {{"store", "original"}});
   REQUIRE(client.status() == 201);
   const std::string png = gallery_file("dog.png");
@@ -42,4 +49,12 @@ TEST_CASE("a full disk is answered with 507, reading goes on, and what was ackno
   CHECK(client.post("/v1/collections/c/search", {{"text", "dog"}, {"limit", 1000}}).at("hits").size() ==
         static_cast<std::size_t>(acknowledged));
   CHECK(client.get("/v1/collections/c/images/0").at("id") == "0");
+  // With room, writing goes on by itself.
+  client.remove("/v1/collections/ballast");
+  REQUIRE(client.status() == 204);
+  client.post("/v1/collections/c/images", {{"images", {image_of("after", png)}}});
+  CHECK(client.status() == 200);
+  CHECK(client.get("/v1/collections/c").at("images") == acknowledged + 1);
+  CHECK(client.post("/v1/collections/c/search", {{"id", "after"}, {"limit", 1000}}).at("hits").size() ==
+        static_cast<std::size_t>(acknowledged + 1));
 }

@@ -56,7 +56,8 @@ TEST_CASE("writers at the same time each get their change whole") {
   CHECK(refused == kThreads * kRounds);
   CHECK(collection->statistics().images == kThreads * (kRounds / 2) + 1);
   std::set<std::string> found;
-  for (const auto& hit : collection->search({.query = VectorQuery{direction(0)}, .limit = 1000, .exact = true}).hits) found.insert(hit.record.id);
+  for (const auto& hit : collection->search({.query = VectorQuery{direction(0)}, .limit = 1000, .exact = true}).hits)
+    found.insert(hit.record.id);
   CHECK(found.size() == collection->statistics().images);
   for (int thread = 0; thread < kThreads; ++thread) CHECK(found.contains(std::to_string(thread) + "-1"));
 }
@@ -79,5 +80,6 @@ TEST_CASE("changes of one image are decided one after the other") {
   }
   // None has overwritten what another one added.
   const auto metadata = collection->get("x")->metadata;
-  for (int i = 0; i < kThreads * kRounds; ++i) CHECK_THAT(metadata, Catch::Matchers::ContainsSubstring("\"" + std::to_string(i) + "\":true"));
+  for (int i = 0; i < kThreads * kRounds; ++i)
+    CHECK_THAT(metadata, Catch::Matchers::ContainsSubstring("\"" + std::to_string(i) + "\":true"));
 }

@@ -117,8 +117,10 @@ Versions verify(const Collection& collection, Journal& journal) {
   require(collection.statistics().images == found.size(), "the count is wrong");
   if (found.empty()) return found;
   std::set<std::string> searched;
-  for (const auto& hit : collection.search({.query = VectorQuery{vector_of(1)}, .limit = 1000, .exact = true}).hits) searched.insert(hit.record.id);
-  require(searched.size() == found.size(), "the index has " + std::to_string(searched.size()) + " images and the store " + std::to_string(found.size()));
+  for (const auto& hit : collection.search({.query = VectorQuery{vector_of(1)}, .limit = 1000, .exact = true}).hits)
+    searched.insert(hit.record.id);
+  require(searched.size() == found.size(),
+          "the index has " + std::to_string(searched.size()) + " images and the store " + std::to_string(found.size()));
   for (const auto& [id, version] : found) {
     require(searched.contains(id), id + " is not in the index");
     const auto hits = collection.search({.query = IdQuery{id}, .limit = 20}).hits;
@@ -164,7 +166,8 @@ void write_until_killed(Collection& collection, const Reporter& report, int writ
         const auto name = id();
         const long version = next++;
         if (!wanted.try_emplace(name, version).second) continue;
-        items.push_back({.id = name, .embedding = vector_of(version), .source = "", .metadata = R"({"n":)" + std::to_string(version) + "}"});
+        items.push_back(
+            {.id = name, .embedding = vector_of(version), .source = "", .metadata = R"({"n":)" + std::to_string(version) + "}"});
       }
       report(line_of('>', writer, wanted));
       collection.import_vectors(items);
@@ -174,7 +177,8 @@ void write_until_killed(Collection& collection, const Reporter& report, int writ
 }
 
 // Checks what the last one left, then writes until it is killed.
-[[noreturn]] void live(const std::filesystem::path& data, Journal journal, int descriptor, const std::string& crash_point, std::uint32_t seed) {
+[[noreturn]] void live(const std::filesystem::path& data, Journal journal, int descriptor, const std::string& crash_point,
+                       std::uint32_t seed) {
   const Reporter report(descriptor);
   try {
     if (!crash_point.empty()) ::setenv("CLIPDEX_CRASH_POINT", crash_point.c_str(), 1);
@@ -268,7 +272,8 @@ Death watch(pid_t child, int descriptor, std::chrono::milliseconds life, Journal
   return death;
 }
 
-Death run_life(const std::filesystem::path& data, const std::string& crash_point, std::chrono::milliseconds life, std::uint32_t seed, Journal& journal) {
+Death run_life(const std::filesystem::path& data, const std::string& crash_point, std::chrono::milliseconds life, std::uint32_t seed,
+               Journal& journal) {
   std::array<int, 2> pipe{};
   REQUIRE(::pipe(pipe.data()) == 0);
   const auto child = ::fork();
@@ -305,7 +310,8 @@ TEST_CASE("killed between any two durable steps, a collection keeps what was ack
   for (const auto& point : crash_points()) {
     for (const int count : {1, 3}) {
       CAPTURE(point, count);
-      const auto death = run_life(root.path() / "data", std::string(point) + "@" + std::to_string(count), std::chrono::seconds(20), 9000 + life++, journal);
+      const auto death = run_life(root.path() / "data", std::string(point) + "@" + std::to_string(count), std::chrono::seconds(20),
+                                  9000 + life++, journal);
       CHECK_FALSE(death.killed);
     }
   }

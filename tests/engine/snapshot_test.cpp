@@ -85,16 +85,15 @@ TEST_CASE("a snapshot made under load is consistent") {
   TemporaryDirectory root;
   auto engine = open(root.path() / "data");
   const auto collection = engine->create_collection("c", {.store = StoredContent::kNone}).first;
-  std::atomic<bool> done = false;
-  std::jthread writer([&] {
-    for (int i = 0; !done; ++i) {
+  std::jthread writer([&](const std::stop_token& stop) {
+    for (int i = 0; !stop.stop_requested(); ++i) {
       collection->import_vectors(items(i % 40 * 20, 20));  // adds, then replaces
       collection->remove(std::to_string(i % 800));
     }
   });
   for (int i = 0; i < 5; ++i) {
     const auto snapshot = root.path() / ("snapshot" + std::to_string(i));
-    engine->create_snapshot(snapshot);
+    const auto made = engine->create_snapshot(snapshot);
     restore_snapshot(snapshot, root.path() / ("data" + std::to_string(i)));
     const auto restored = open(root.path() / ("data" + std::to_string(i)));
     REQUIRE(restored->unusable_collections().empty());
@@ -102,12 +101,65 @@ TEST_CASE("a snapshot made under load is consistent") {
     std::size_t stored = 0;
     copy->for_each_image([&](const ImageRecord&, std::span<const float>) { ++stored; });
     CHECK(stored == copy->statistics().images);
+    CHECK(stored == made.images);
     if (stored > 0) {
       const auto hits = copy->search({.query = VectorQuery{items(3, 1)[0].embedding}, .limit = 1000, .exact = true}).hits;
       CHECK(hits.size() == stored);
     }
   }
-  done = true;
+}
+
+TEST_CASE("snapshots that are asked for at the same time are made one after the other, each whole") {
+  TemporaryDirectory root;
+  auto engine = open(root.path() / "data");
+  for (const auto* name : {"a", "b", "c"})
+    engine->create_collection(name, {.store = StoredContent::kNone}).first->import_vectors(items(0, 100));
+  std::atomic<int> made = 0, refused = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        try {
+          engine->create_named_snapshot("same");
+          ++made;
+        } catch (const ConflictError&) {
+          ++refused;
+        }
+        engine->create_named_snapshot("");  // within a second of the others
+      });
+    }
+  }
+  CHECK(made == 1);
+  CHECK(refused == 3);
+  const auto names = engine->snapshots();
+  REQUIRE(names.size() == 5);
+  for (const auto& name : names) {
+    restore_snapshot(snapshots_folder(root.path() / "data") / name, root.path() / name);
+    const auto restored = open(root.path() / name);
+    CHECK(restored->unusable_collections().empty());
+    CHECK(restored->collections().size() == 3);
+    for (const auto& collection : restored->collections()) CHECK(collection->statistics().images == 100);
+  }
+}
+
+TEST_CASE("directories may be named with a slash at the end") {
+  TemporaryDirectory root;
+  auto engine = open(root.path() / "data");
+  engine->create_collection("c", {}).first->import_vectors(items(0, 10));
+  engine->create_snapshot(root.path() / "snapshot" / "");
+  restore_snapshot(root.path() / "snapshot" / "", root.path() / "new" / "");
+  std::filesystem::create_directory(root.path() / "empty");
+  restore_snapshot(root.path() / "snapshot", root.path() / "empty" / "");
+  for (const auto* name : {"new", "empty"}) CHECK(open(root.path() / name)->collection("c")->statistics().images == 10);
+}
+
+TEST_CASE("what a process left of a snapshot when it died is removed at the next start") {
+  TemporaryDirectory root;
+  open(root.path() / "data");
+  const auto left = snapshots_folder(root.path() / "data") / "x.making";
+  std::filesystem::create_directories(left / "collections");
+  const auto engine = open(root.path() / "data");
+  CHECK_FALSE(std::filesystem::exists(left));
 }
 
 TEST_CASE("what is no snapshot, or a directory that is in use, is refused by name") {
