@@ -5,6 +5,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "index/search_team.h"
+
 namespace clipdex::index {
 namespace {
 
@@ -41,7 +43,9 @@ struct HnswGraph::Scratch {
   std::vector<const float*> rows;
   std::vector<float> scores;
 
+  // Whatever the last search left, also one that ended by an exception.
   void prepare(std::size_t n, std::size_t width) {
+    clear();
     visited.resize((n + 63) / 64);
     nodes.resize(width);
     rows.resize(width);
@@ -192,7 +196,6 @@ bool HnswGraph::search_one(const Query& query, std::vector<Hit>& hits) const {
     std::partial_sort(scratch.best.begin(), end, scratch.best.end(), better);
     for (std::size_t i = 0; i < kept; ++i) hits.push_back({query.segment.rows[scratch.best[i].node], scratch.best[i].score});
   }
-  scratch.clear();
   return found;
 }
 
@@ -224,8 +227,7 @@ void HnswGraph::search(const ScanInput& segment, std::span<const float> queries,
     hits[i].insert(hits[i].end(), found[0].begin(), found[0].end());
   };
   if (n == 1) return run(0);
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t i = 0; i < n; ++i) run(i);
+  SearchTeam(n).for_each(n, run);
 }
 
 }  // namespace clipdex::index

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "index/search_team.h"
 #include "index/top_hits.h"
 
 namespace clipdex::index {
@@ -127,8 +128,7 @@ void IvfPq::search(const ScanInput& segment, std::span<const float> queries, std
                hits[i]);
   };
   if (n == 1) return run(0);
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t i = 0; i < n; ++i) run(i);
+  SearchTeam(n).for_each(n, run);
 }
 
 }  // namespace clipdex::index
