@@ -120,5 +120,5 @@ TEST_CASE("power cuts at random steps lose nothing that a checkpoint names, and 
   const auto type = GENERATE(IndexType::kFlat, IndexType::kAuto);
   const auto seed = GENERATE(1U, 2U, 3U);
   INFO("seed " << seed << ", " << name_of(type));
-  PowerCuts(seed, type).run(60);
+  PowerCuts(seed, type).run(25);
 }
