@@ -2,11 +2,13 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <new>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "index/openmp_threads.h"
 #include "index/scan_queue.h"
+#include "index/scratch_pool.h"
 #include "tests/index/clustered_vectors.h"
 #include "tests/index/failing_allocation.h"
 
@@ -17,6 +19,7 @@ using clipdex::index::build_approximation;
 using clipdex::index::Hit;
 using clipdex::index::OpenMpThreads;
 using clipdex::index::ScanQueue;
+using clipdex::index::ScratchPool;
 using clipdex::index::SearchOptions;
 using Hits = std::vector<std::vector<Hit>>;
 
@@ -78,4 +81,17 @@ TEST_CASE("scans that are put together go on after one that memory ran out for")
     clipdex::index::scan(vectors.segment(), queries, n, options.limit, hits);
   };
   check_failures(3, [&](Hits& hits) { queue.run(vectors.queries(3), 3, {}, hits, pass); });
+}
+
+TEST_CASE("what a pool has lent comes back to it where no memory is left") {
+  ScratchPool<int> pool;
+  {
+    std::optional<FailingAllocation> failing;  // ends after the leases
+    const auto first = pool.take(), second = pool.take();
+    *first = 1;
+    *second = 2;
+    failing.emplace(0);
+  }
+  const auto one = pool.take(), other = pool.take();
+  CHECK(*one + *other == 3);
 }
