@@ -26,10 +26,10 @@ class Approximation {
   virtual std::string parameters() const = 0;
   virtual std::size_t memory_bytes() const = 0;
 
-  // As scan(), but most of the best rows instead of all of them: the scores are exact, the rows are at least `limit` if so many live and
-  // allowed ones are found, and ties may be cut anywhere. Where that is quicker (few rows pass the filter, or the limit is a large part of
+  // As scan(), but most of the best rows instead of all of them: the scores are exact, and there are `limit` rows if so many live and
+  // allowed ones are found. Where that is quicker (few rows pass the filter, or the limit is a large part of
   // them) it is a scan. effort: how many candidates (HNSW: efSearch) or lists (IVF: nprobe) are looked at; 0 leaves it to the structure.
-  // One query runs on the calling thread; more of them on OpenMP's.
+  // One query runs on the calling thread; more of them are divided among a SearchTeam.
   virtual void search(const ScanInput& segment, std::span<const float> queries, std::size_t n, std::size_t limit, std::size_t effort,
                       std::vector<std::vector<Hit>>& hits) const = 0;
 

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "index/index_type.h"
+#include "index/disk_full_error.h"
 
 namespace clipdex::index {
 namespace {

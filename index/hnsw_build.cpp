@@ -100,8 +100,10 @@ std::unique_ptr<const HnswGraph> HnswGraph::build(const BuildInput& input, const
   faiss::IndexHNSW index(&storage, static_cast<int>(parameters.links));
   index.hnsw.efConstruction = static_cast<int>(parameters.candidates);
   const OpenMpThreads threads(input.threads);
-  // Small enough to stop between two within seconds, and large enough that FAISS's preparations for each do not count.
-  const std::size_t step = std::max<std::size_t>(2000, distinct.size() / 200);
+  // A stop comes between two steps. A vector takes a thread some 1 ms, so that one of up to a million comes within about a second, and one
+  // of many millions within seconds: FAISS prepares every step with about 20 ns for each vector of the whole graph.
+  const std::size_t step =
+      std::clamp<std::size_t>(distinct.size() / 1000, 1000, 4000) * static_cast<std::size_t>(std::max(input.threads, 1));
   for (std::size_t done = 0; done < distinct.size(); done += step) {
     if (input.stop.stop_requested()) return nullptr;
     index.add(static_cast<faiss::idx_t>(std::min(step, distinct.size() - done)), input.vectors + done * input.dimension);

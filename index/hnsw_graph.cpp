@@ -5,6 +5,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "index/search_team.h"
+
 namespace clipdex::index {
 namespace {
 
@@ -36,12 +38,14 @@ struct HnswGraph::Scratch {
   std::vector<std::uint64_t> visited;
   std::vector<std::uint32_t> touched;
   std::vector<Scored> frontier;  // a heap, best first
-  std::vector<Scored> best;      // a heap, worst first
+  std::vector<Scored> best;      // a heap, worst first (better() is its order)
   std::vector<std::uint32_t> nodes;
   std::vector<const float*> rows;
   std::vector<float> scores;
 
+  // Whatever the last search left, also one that ended by an exception.
   void prepare(std::size_t n, std::size_t width) {
+    clear();
     visited.resize((n + 63) / 64);
     nodes.resize(width);
     rows.resize(width);
@@ -125,14 +129,15 @@ HnswGraph::Scored HnswGraph::descend(const Query& query, Scratch& scratch) const
 // same. false: it has compared so many vectors that a scan of those that pass would have been quicker.
 bool HnswGraph::walk(const Query& query, Scored start, Scratch& scratch) const {
   const auto worse = [](const Scored& a, const Scored& b) { return a.score < b.score; };
-  const auto better = [](const Scored& a, const Scored& b) { return a.score > b.score; };
   const auto& segment = query.segment;
   auto& frontier = scratch.frontier;
   auto& best = scratch.best;
   // What a vector must surpass once there are enough. NaN never does.
   float bar = -std::numeric_limits<float>::infinity();
+  // False: there are enough that are better, by their scores or their rows.
   const auto keep = [&](const Scored& scored) {
-    if (query.filters && !query.filter.passes(scored.node)) return;
+    if (best.size() == query.candidates && !better(scored, best.front())) return false;
+    if (query.filters && !query.filter.passes(scored.node)) return true;
     best.push_back(scored);
     std::push_heap(best.begin(), best.end(), better);
     if (best.size() > query.candidates) {
@@ -140,13 +145,17 @@ bool HnswGraph::walk(const Query& query, Scored start, Scratch& scratch) const {
       best.pop_back();
     }
     if (best.size() == query.candidates) bar = best.front().score;
+    return true;
   };
   const auto offer = [&](const Scored& scored) {
     if (!(scored.score >= bar)) return;
     frontier.push_back(scored);
     std::push_heap(frontier.begin(), frontier.end(), worse);
     keep(scored);
-    for (const auto& copy : copies_of(scored.node)) keep({scored.score, copy.copy});
+    // They ascend: where one is not kept, none behind it is.
+    for (const auto& copy : copies_of(scored.node)) {
+      if (!keep({scored.score, copy.copy})) break;
+    }
   };
   scratch.visit(start.node);
   offer(start);
@@ -182,13 +191,11 @@ bool HnswGraph::search_one(const Query& query, std::vector<Hit>& hits) const {
   scratch.prepare(n_, width());
   const bool found = walk(query, descend(query, scratch), scratch);
   if (found) {
-    std::sort(scratch.best.begin(), scratch.best.end(), [](const Scored& a, const Scored& b) { return a.score > b.score; });
-    // What ties with the last one stays, as far as it was found.
-    auto end = std::min(query.limit, scratch.best.size());
-    while (end > 0 && end < scratch.best.size() && scratch.best[end].score == scratch.best[end - 1].score) ++end;
-    for (std::size_t i = 0; i < end; ++i) hits.push_back({query.segment.rows[scratch.best[i].node], scratch.best[i].score});
+    const std::size_t kept = std::min(query.limit, scratch.best.size());
+    const auto end = scratch.best.begin() + static_cast<std::ptrdiff_t>(kept);
+    std::partial_sort(scratch.best.begin(), end, scratch.best.end(), better);
+    for (std::size_t i = 0; i < kept; ++i) hits.push_back({query.segment.rows[scratch.best[i].node], scratch.best[i].score});
   }
-  scratch.clear();
   return found;
 }
 
@@ -220,8 +227,7 @@ void HnswGraph::search(const ScanInput& segment, std::span<const float> queries,
     hits[i].insert(hits[i].end(), found[0].begin(), found[0].end());
   };
   if (n == 1) return run(0);
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t i = 0; i < n; ++i) run(i);
+  SearchTeam(n).for_each(n, run);
 }
 
 }  // namespace clipdex::index

@@ -45,6 +45,8 @@ class HnswGraph : public Approximation {
     float score;
     std::uint32_t node;
   };
+  // As better() of hits: rows ascend with the nodes.
+  static bool better(const Scored& a, const Scored& b) { return a.score != b.score ? a.score > b.score : a.node < b.node; }
   // Equal vectors are linked once: links among copies would take the place of all that lead elsewhere.
   struct Copy {
     std::uint32_t node;

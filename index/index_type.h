@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <system_error>
 
 namespace clipdex::index {
 
@@ -24,12 +23,6 @@ struct RowRange {
   std::uint64_t first = 0;
   std::uint64_t last = 0;
   bool operator==(const RowRange&) const = default;
-};
-
-// The disk (or the quota) is full; what() names the file.
-class DiskFullError : public std::system_error {
- public:
-  using std::system_error::system_error;
 };
 
 }  // namespace clipdex::index

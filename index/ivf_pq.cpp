@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "index/search_team.h"
 #include "index/top_hits.h"
 
 namespace clipdex::index {
@@ -107,13 +108,14 @@ void IvfPq::search(const ScanInput& segment, std::span<const float> queries, std
   if (n == 0 || limit == 0) return;
   const RowFilter filter(segment);
   const std::size_t passing = filter.passing_at_most();
-  if (lists() == 0 || passing == 0) return scan(segment, queries, n, limit, hits);
+  const std::size_t n_lists = lists();
+  if (n_lists == 0 || passing == 0) return scan(segment, queries, n, limit, hits);
   const std::size_t probes = effort == 0 ? default_probes() : effort;
-  const std::size_t compared = std::max(probes * n_ / lists(), refined_for(limit) * (effort == 0 ? kCodesPerRefined : 1));
+  const std::size_t compared = std::max(probes * n_ / n_lists, refined_for(limit) * (effort == 0 ? kCodesPerRefined : 1));
   // Codes are read whether they pass or not, and a scan looks at those that pass alone.
   const double looked_at = static_cast<double>(compared) * static_cast<double>(n_) / static_cast<double>(passing);
   if (compared >= passing ||
-      looked_at / kCodesPerScanned + static_cast<double>(refined_for(limit) + lists()) >= static_cast<double>(passing))
+      looked_at / kCodesPerScanned + static_cast<double>(refined_for(limit) + n_lists) >= static_cast<double>(passing))
     return scan(segment, queries, n, limit, hits);
 
   const bool filters = filter.filters();
@@ -127,8 +129,7 @@ void IvfPq::search(const ScanInput& segment, std::span<const float> queries, std
                hits[i]);
   };
   if (n == 1) return run(0);
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t i = 0; i < n; ++i) run(i);
+  SearchTeam(n).for_each(n, run);
 }
 
 }  // namespace clipdex::index

@@ -15,7 +15,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "numbers are written as they are in memory");
 
 constexpr std::uint64_t kMagic = 0x00'6d'78'70'6c'63'00'01;  // its lowest byte is the version
-constexpr std::size_t kSegmentBytesMin = 7 * sizeof(std::uint64_t);
+// Of a segment without tombstones: its number, the two ends of its range, its rows, its checksum and the size of its tombstones.
+constexpr std::size_t kSegmentBytesMin = 6 * sizeof(std::uint64_t);
 
 class Reader {
  public:
@@ -94,7 +95,7 @@ Manifest parse_manifest(std::string_view bytes) {
   if (trailer.number() != checksum_of(content)) throw std::runtime_error("its checksum is wrong");
   Manifest manifest{.sequence = reader.number(), .next_row = reader.number(), .next_file = reader.number()};
   const std::uint64_t n = reader.number();
-  if (n > reader.left() / (kSegmentBytesMin - sizeof(std::uint64_t))) throw std::runtime_error("it ends too early");
+  if (n > reader.left() / kSegmentBytesMin) throw std::runtime_error("it ends too early");
   if (manifest.next_row > kRowMax + 1 || manifest.next_file > kRowMax) throw std::runtime_error("its numbers are impossible");
   for (std::uint64_t i = 0, row = 0; i < n; ++i) {
     manifest.segments.push_back(read_segment(reader));

@@ -1,12 +1,12 @@
 #include "index/scan.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 
 #include "index/inner_product.h"
 #include "index/row_filter.h"
+#include "index/search_team.h"
 #include "index/top_hits.h"
 
 namespace clipdex::index {
@@ -75,28 +75,6 @@ class Worker {
   InnerProductFunction inner_products_ = inner_product_function();
 };
 
-// The cores are for one scan at a time: those that come meanwhile take one thread each, since teams that share cores wait for each other at
-// their barriers.
-class Team {
- public:
-  explicit Team(std::size_t wanted) {
-    mine_ = wanted > 1 && omp_in_parallel() == 0 && !taken_.exchange(true, std::memory_order_acquire);
-    if (mine_) threads_ = static_cast<int>(std::min(wanted, static_cast<std::size_t>(omp_get_max_threads())));
-  }
-  ~Team() {
-    if (mine_) taken_.store(false, std::memory_order_release);
-  }
-  Team(const Team&) = delete;
-  Team& operator=(const Team&) = delete;
-
-  int threads() const { return threads_; }
-
- private:
-  static inline std::atomic<bool> taken_ = false;
-  bool mine_ = false;
-  int threads_ = 1;
-};
-
 }  // namespace
 
 void scan(const ScanInput& input, std::span<const float> queries, std::size_t n, std::size_t limit, std::vector<std::vector<Hit>>& hits) {
@@ -111,9 +89,8 @@ void scan(const ScanInput& input, std::span<const float> queries, std::size_t n,
   limit = std::min(limit, rows);
 
   const std::size_t work = rows * input.dimension * n / kWorkPerThread;
-  const Team team(work);
-  const int threads = team.threads();
-  if (threads == 1) {
+  const SearchTeam team(work);
+  if (team.threads() == 1) {
     Worker worker(input, queries, n, limit, gather ? &passing : nullptr);
     worker.run(0, rows);
     for (std::size_t i = 0; i < n; ++i) worker.best()[i].append_to(hits[i]);
@@ -121,15 +98,15 @@ void scan(const ScanInput& input, std::span<const float> queries, std::size_t n,
   }
   std::vector<TopHits> best(n, TopHits(limit));
   // Pieces are small enough that a thread which is held up leaves its share to the others.
-  const std::size_t pieces = static_cast<std::size_t>(threads) * 8;
-#pragma omp parallel num_threads(threads)
-  {
+  const std::size_t pieces = static_cast<std::size_t>(team.threads()) * 8;
+  std::atomic<std::size_t> next = 0;
+  std::mutex best_mutex;
+  team.run([&] {
     Worker worker(input, queries, n, limit, gather ? &passing : nullptr);
-#pragma omp for schedule(dynamic) nowait
-    for (std::size_t piece = 0; piece < pieces; ++piece) worker.run(rows * piece / pieces, rows * (piece + 1) / pieces);
-#pragma omp critical(clipdex_index_scan)
+    for (std::size_t piece = next++; piece < pieces; piece = next++) worker.run(rows * piece / pieces, rows * (piece + 1) / pieces);
+    const std::lock_guard lock(best_mutex);
     for (std::size_t i = 0; i < n; ++i) best[i].add(worker.best()[i]);
-  }
+  });
   for (std::size_t i = 0; i < n; ++i) best[i].append_to(hits[i]);
 }
 

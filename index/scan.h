@@ -21,8 +21,8 @@ struct ScanInput {
   const RowSet* allowed = nullptr;      // null: all rows are
 };
 
-// Appends to each query's list at least its best `limit` live, allowed rows and all that tie with the last of them, in no order that may be
-// relied on. A row whose score is not a number is no hit. queries: [n, dimension].
+// Appends to each query's list its best `limit` live, allowed rows (of rows that score the same, the smaller ones), or as many as there
+// are, in no order that may be relied on. A row whose score is not a number is no hit. queries: [n, dimension].
 void scan(const ScanInput& input, std::span<const float> queries, std::size_t n, std::size_t limit, std::vector<std::vector<Hit>>& hits);
 
 }  // namespace clipdex::index

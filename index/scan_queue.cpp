@@ -18,7 +18,14 @@ void ScanQueue::run(std::span<const float> queries, std::size_t n, const SearchO
   waiting_.push_back(&mine);
   changed_.wait(lock, [&] { return mine.done || (!scanning_ && waiting_.front() == &mine); });
   if (!mine.done) {
-    const auto group = next_group();
+    std::vector<Waiting*> group;
+    try {
+      group = next_group();
+    } catch (...) {
+      waiting_.pop_front();  // nobody may find what ends with this call
+      changed_.notify_all();
+      throw;
+    }
     scanning_ = true;
     lock.unlock();
     pass_for(group, pass);
@@ -33,6 +40,7 @@ void ScanQueue::run(std::span<const float> queries, std::size_t n, const SearchO
 
 std::vector<ScanQueue::Waiting*> ScanQueue::next_group() {
   std::vector<Waiting*> group;
+  group.reserve(waiting_.size());  // from here on nothing throws
   std::size_t queries = 0;
   const auto& first = *waiting_.front()->options;
   std::erase_if(waiting_, [&](Waiting* one) {

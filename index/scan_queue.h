@@ -38,7 +38,8 @@ class ScanQueue {
     bool done = false;
   };
 
-  std::vector<Waiting*> next_group();  // with mutex_ held
+  // With mutex_ held. If it throws, nobody has been taken from waiting_.
+  std::vector<Waiting*> next_group();
   static void pass_for(std::span<Waiting* const> group, const Pass& pass) noexcept;
 
   std::mutex mutex_;

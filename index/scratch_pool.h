@@ -1,6 +1,7 @@
 // Memory that searches take turns with. Private to index/.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -8,7 +9,8 @@
 
 namespace clipdex::index {
 
-// As many Ts as were ever in use at once. Any number of threads may take one.
+// As many Ts as were ever in use at once. One is as its last user left it, also where that ended by an exception. Any number of threads may
+// take one.
 template <typename T>
 class ScratchPool {
  public:
@@ -17,7 +19,7 @@ class ScratchPool {
     Lease(ScratchPool& pool, std::unique_ptr<T> item) : pool_(pool), item_(std::move(item)) {}
     ~Lease() {
       const std::lock_guard lock(pool_.mutex_);
-      pool_.free_.push_back(std::move(item_));
+      pool_.free_.push_back(std::move(item_));  // there is room: see take()
     }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
@@ -37,13 +39,19 @@ class ScratchPool {
         free_.pop_back();
       }
     }
-    if (!item) item = std::make_unique<T>();
+    if (!item) {
+      item = std::make_unique<T>();
+      const std::lock_guard lock(mutex_);
+      free_.reserve(made_ + 1);
+      ++made_;
+    }
     return Lease(*this, std::move(item));
   }
 
  private:
   std::mutex mutex_;
   std::vector<std::unique_ptr<T>> free_;
+  std::size_t made_ = 0;  // there is room for all of them in free_, so that none is given back in vain
 };
 
 }  // namespace clipdex::index

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "index/snapshot_state.h"
+#include "index/top_hits.h"
 
 namespace clipdex::index {
 namespace {
@@ -30,7 +31,6 @@ bool is_scanned(const SegmentView& view, const SearchOptions& options) { return 
 // What the tail of `list` behind the best `limit` is does not matter.
 void keep_best(std::vector<Hit>& list, const SearchOptions& options) {
   std::erase_if(list, [&](const Hit& hit) { return hit.score < options.min_score; });
-  const auto better = [](const Hit& a, const Hit& b) { return a.score != b.score ? a.score > b.score : a.row < b.row; };
   const std::size_t kept = std::min(options.limit, list.size());
   std::partial_sort(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(kept), list.end(), better);
   list.resize(kept);

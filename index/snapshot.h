@@ -26,7 +26,8 @@ struct SearchOptions {
   bool exact = false;  // scan everything, whatever the segments are
   // Only these rows are hits. May be null (all are); must outlive the call.
   const RowSet* allowed = nullptr;
-  // How hard approximate segments are searched (HNSW: efSearch; IVF: nprobe). 0: enough for a recall@10 of about 0.95.
+  // How hard approximate segments are searched (HNSW: efSearch; IVF: nprobe). 0: enough for a recall@10 of about 0.95. The program leaves
+  // it at 0; tests and benchmarks set it, to measure how recall and time depend on it.
   std::size_t effort = 0;
 };
 

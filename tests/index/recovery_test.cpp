@@ -5,6 +5,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "index/disk_full_error.h"
 #include "tests/index/stored_rows.h"
 #include "tests/temporary_directory.h"
 

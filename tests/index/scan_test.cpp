@@ -5,7 +5,6 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <random>
 #include <set>
 
@@ -37,6 +36,9 @@ struct Rows {
   std::vector<float> vectors;
 };
 
+// Where scores are equal, the smaller row does.
+bool comes_first(const Hit& a, const Hit& b) { return a.score != b.score ? a.score > b.score : a.row < b.row; }
+
 // All that may be found, best first.
 std::vector<Hit> expected(const ScanInput& input, const float* query) {
   std::vector<Hit> all;
@@ -47,7 +49,7 @@ std::vector<Hit> expected(const ScanInput& input, const float* query) {
     for (std::size_t k = 0; k < input.dimension; ++k) score += query[k] * input.vectors[i * input.dimension + k];
     if (!std::isnan(score)) all.push_back({input.rows[i], score});
   }
-  std::sort(all.begin(), all.end(), [](const Hit& a, const Hit& b) { return a.score > b.score; });
+  std::sort(all.begin(), all.end(), comes_first);
   return all;
 }
 
@@ -58,19 +60,11 @@ std::size_t wrong_answers(const ScanInput& input, const std::vector<float>& quer
   clipdex::index::scan(input, queries, n, limit, hits);
   std::size_t wrong = 0;
   for (std::size_t q = 0; q < n; ++q) {
-    const auto all = expected(input, queries.data() + q * input.dimension);
-    std::map<std::uint64_t, float> possible;
-    for (const auto& hit : all) possible[hit.row] = hit.score;
-    // It may give more than it must, but nothing twice and nothing that must not be found.
-    std::set<std::uint64_t> seen;
-    for (const auto& hit : hits[q]) {
-      const auto found = possible.find(hit.row);
-      wrong += found == possible.end() || found->second != hit.score || !seen.insert(hit.row).second;
-    }
-    for (std::size_t i = 0; i < all.size() && limit > 0; ++i) {
-      if (i >= limit && all[i].score < all[limit - 1].score) break;
-      wrong += !seen.contains(all[i].row);
-    }
+    auto best = expected(input, queries.data() + q * input.dimension);
+    best.resize(std::min(limit, best.size()));
+    std::sort(hits[q].begin(), hits[q].end(), comes_first);
+    wrong += !std::equal(hits[q].begin(), hits[q].end(), best.begin(), best.end(),
+                         [](const Hit& a, const Hit& b) { return a.row == b.row && a.score == b.score; });
   }
   return wrong;
 }
@@ -85,11 +79,12 @@ RowSet some_rows(Rows& rows, unsigned one_in) {
 
 }  // namespace
 
-TEST_CASE("a scan finds the best rows and all that tie with the last") {
-  const std::size_t n = GENERATE(1U, 2U, 63U, 1200U);
+TEST_CASE("a scan finds the best rows, and of those that tie with the last the smaller ones") {
+  // Rows are scored by 64 and, for up to 4 queries, by 256; queries by 48.
+  const std::size_t n = GENERATE(1U, 2U, 63U, 64U, 65U, 255U, 256U, 257U, 1200U);
   const std::size_t dimension = GENERATE(1U, 40U);
   Rows rows(n, dimension, 1);
-  for (const std::size_t n_queries : {1, 2, 50, 101}) {
+  for (const std::size_t n_queries : {1, 4, 5, 47, 48, 49, 97}) {
     const auto queries = rows.numbers(n_queries);
     for (const std::size_t limit : {0, 10, 299, 5000}) CHECK(wrong_answers(rows.input(), queries, limit) == 0);
   }
@@ -158,9 +153,17 @@ TEST_CASE("copies of a vector score the same, wherever they are") {
     rows.push_back(row);
     vectors.insert(vectors.end(), vector.begin(), vector.end());
   }
-  std::vector<std::vector<Hit>> hits(7);
-  clipdex::index::scan({.vectors = vectors.data(), .rows = rows, .dimension = 513}, queries, 7, 1, hits);
-  for (const auto& list : hits) CHECK(list.size() == 301);
+  const ScanInput input{.vectors = vectors.data(), .rows = rows, .dimension = 513};
+  std::vector<std::vector<Hit>> all(7), first(7);
+  clipdex::index::scan(input, queries, 7, 301, all);
+  clipdex::index::scan(input, queries, 7, 5, first);
+  for (std::size_t q = 0; q < 7; ++q) {
+    REQUIRE(all[q].size() == 301);
+    CHECK(std::all_of(all[q].begin(), all[q].end(), [&](const Hit& hit) { return hit.score == all[q][0].score; }));
+    // However many are equally good, no more are held than are asked for.
+    CHECK(first[q].size() == 5);
+    CHECK(std::all_of(first[q].begin(), first[q].end(), [](const Hit& hit) { return hit.row < 5; }));
+  }
 }
 
 TEST_CASE("a set holds the rows that it was built from, in whatever order") {

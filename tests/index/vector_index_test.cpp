@@ -101,23 +101,25 @@ TEST_CASE("an index equals brute force after random additions, removals and seal
 
 TEST_CASE("many queries at once give what each gives alone") {
   Vectors vectors(9);
-  VectorIndex index({.dimension = kDimension, .seal_rows = 100});
+  // The scan takes rows by 64, or by 256 for up to 4 queries, and queries by 48.
+  const std::size_t n_queries = GENERATE(4U, 5U, 48U, 49U, 100U);
+  VectorIndex index(
+      {.dimension = kDimension, .seal_rows = GENERATE(std::size_t{64}, std::size_t{100}, std::size_t{256}, std::size_t{1000})});
   Rows rows;
   Vector values, queries;
-  for (std::uint64_t row = 0; row < 250; ++row) {
+  for (std::uint64_t row = 0; row < 300; ++row) {
     rows.push_back(row);
     const auto vector = vectors.unit();
     values.insert(values.end(), vector.begin(), vector.end());
   }
   index.apply(rows, values, Rows{3, 120, 249});
-  constexpr std::size_t kQueries = 40;  // enough for FAISS to change to matrix products
-  for (std::size_t i = 0; i < kQueries; ++i) {
+  for (std::size_t i = 0; i < n_queries; ++i) {
     const auto query = vectors.unit();
     queries.insert(queries.end(), query.begin(), query.end());
   }
   const auto snapshot = index.snapshot();
-  const auto together = snapshot->search(queries, kQueries, {.limit = 7});
-  for (std::size_t i = 0; i < kQueries; ++i) {
+  const auto together = snapshot->search(queries, n_queries, {.limit = 7});
+  for (std::size_t i = 0; i < n_queries; ++i) {
     const auto alone = snapshot->search(std::span(queries).subspan(i * kDimension, kDimension), 1, {.limit = 7}).at(0);
     REQUIRE(together[i].size() == alone.size());
     for (std::size_t j = 0; j < alone.size(); ++j) CHECK(together[i][j].row == alone[j].row);
@@ -195,8 +197,8 @@ TEST_CASE("equal scores come in order of rows, and weak ones can be cut off") {
 TEST_CASE("pages of equal scores neither repeat nor lose a row") {
   const auto seed = GENERATE(1U, 2U, 3U);
   std::mt19937 random(seed);
-  // FAISS keeps up to 100 hits in another way than more of them: small segments and large ones.
-  VectorIndex index({.dimension = 3, .seal_rows = GENERATE(std::size_t{64}, std::size_t{250}, std::size_t{1000})});
+  // For one query, rows are scored by 256: segments of less than that, of that, and the growing buffer alone.
+  VectorIndex index({.dimension = 3, .seal_rows = GENERATE(std::size_t{64}, std::size_t{250}, std::size_t{256}, std::size_t{1000})});
   std::map<std::uint64_t, Vector> live;
   Rows removed;
   for (std::uint64_t row = 0; row < 400; ++row) {
