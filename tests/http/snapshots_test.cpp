@@ -1,6 +1,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 
+#include "http/client.h"
 #include "tests/http/served_engine.h"
 
 using namespace clipdex::tests;
@@ -34,6 +35,8 @@ TEST_CASE("a snapshot without a name is named by the time, and one that is there
   ingest_sample(served);
   const auto unnamed = served.client().Post("/v1/snapshots");
   REQUIRE(unnamed->status == 201);
+  const auto made_by_client = clipdex::http::Client(served.url()).create_snapshot("");
+  CHECK_FALSE(made_by_client.path.filename().empty());
   const std::string name = body_of(unnamed).at("name");
   const auto again = served.post("/v1/snapshots", {{"name", name}});
   CHECK(again->status == 409);
@@ -42,7 +45,7 @@ TEST_CASE("a snapshot without a name is named by the time, and one that is there
 
 TEST_CASE("a snapshot's name cannot lead out of its directory") {
   ServedEngine served;
-  for (const auto* name : {"../x", "a/b", ".", "..", "A", "a b"}) {
+  for (const auto* name : {"", "../x", "a/b", ".", "..", "A", "a b"}) {
     CAPTURE(name);
     CHECK(served.post("/v1/snapshots", {{"name", name}})->status == 422);
   }
