@@ -35,12 +35,16 @@ TEST_CASE("a snapshot without a name is named by the time, and one that is there
   ingest_sample(served);
   const auto unnamed = served.client().Post("/v1/snapshots");
   REQUIRE(unnamed->status == 201);
-  const auto made_by_client = clipdex::http::Client(served.url()).create_snapshot("");
-  CHECK_FALSE(made_by_client.path.filename().empty());
   const std::string name = body_of(unnamed).at("name");
   const auto again = served.post("/v1/snapshots", {{"name", name}});
   CHECK(again->status == 409);
   CHECK(error_code(again) == "conflict");
+}
+
+TEST_CASE("the client leaves it to the server to name a snapshot") {
+  ServedEngine served;
+  const auto made = clipdex::http::Client(served.url()).create_snapshot("");
+  CHECK(body_of(served.get("/v1/snapshots")).at("snapshots") == json{made.path.filename().string()});
 }
 
 TEST_CASE("a snapshot's name cannot lead out of its directory") {
