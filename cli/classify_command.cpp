@@ -38,9 +38,9 @@ engine::LabelSet label_set(const ClassifyOptions& options) {
   set.labels.insert(set.labels.end(), options.labels.begin(), options.labels.end());
   if (!options.labels_file.empty()) {
     constexpr std::size_t kBytesMax = std::size_t{64} << 20;
-    std::string error;
+    ReadError error;
     const auto text = read_file(options.labels_file, kBytesMax, error);
-    if (!text) throw std::invalid_argument("cannot read the labels in " + options.labels_file + ": " + error);
+    if (!text) throw std::invalid_argument("cannot read the labels in " + options.labels_file + ": " + error.message);
     append(*text, '\n');
   }
   if (set.labels.empty()) throw std::invalid_argument("there are no labels: name --labels, --label or --labels-file");
@@ -100,9 +100,9 @@ class Classify {
     std::fprintf(stderr, "failed: %s\n", printable(name + ": " + message, kColumnsMax).c_str());
   }
 
-  static std::optional<std::string> read(const InputFile& file, std::string& error) {
-    error = file.error;
-    return error.empty() ? read_file(file.path, engine::ImageLimits{}.bytes_max, error) : std::nullopt;
+  static std::optional<std::string> read(const InputFile& file, ReadError& error) {
+    error.message = file.error;
+    return file.error.empty() ? read_file(file.path, engine::ImageLimits{}.bytes_max, error) : std::nullopt;
   }
 
   void classify_here(const std::vector<InputFile>& files) {
@@ -133,11 +133,11 @@ class Classify {
       bytes = 0;
     };
     for (const auto& file : files) {
-      std::string error;
+      ReadError error;
       auto content = read(file, error);
       if (!content) {
         flush();  // results come in order
-        fail(file, "unreadable_file", error);
+        fail(file, error.code(), error.message);
         continue;
       }
       bytes += content->size();
@@ -151,10 +151,10 @@ class Classify {
   void classify_there(const std::vector<InputFile>& files) {
     http::Client client(options_.server);
     for (const auto& file : files) {
-      std::string unreadable;
-      const auto content = read(file, unreadable);
+      ReadError unread;
+      const auto content = read(file, unread);
       if (!content) {
-        fail(file, "unreadable_file", unreadable);
+        fail(file, unread.code(), unread.message);
         continue;
       }
       try {

@@ -29,9 +29,9 @@ std::optional<Input> FileSource::next() {
                                         " would have the same id: ingest the folder above both, or use --id-from hash");
     }
   }
-  std::string error;
+  ReadError error;
   auto bytes = read_file(file.path, bytes_max_, error);
-  if (!bytes) return failed("unreadable_file", error);
+  if (!bytes) return failed(error.code(), error.message);
   input.bytes = std::move(*bytes);
   if (const auto metadata = metadata_.find(file.name); metadata != metadata_.end()) input.metadata = metadata->second;
   return input;

@@ -173,7 +173,8 @@ void add_ingest_command(CLI::App& program, Action& action) {
       ->add_option(
           "--manifest", options->manifests,
           "A file that lists pictures: JSON lines (.jsonl), or a table with a header (.csv, .tsv); \"file\", \"filepath\", \"path\" or "
-          "\"image\" names the picture, \"id\" may name its id, the rest is metadata")
+          "\"image\" names the picture, \"id\" may name its id, the rest is metadata. Names may be absolute "
+          "or lead out of the root: look at what a manifest of others names before you ingest it")
       ->expected(1)
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)

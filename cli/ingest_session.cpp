@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <chrono>
 #include <iostream>
 #include <iterator>
 #include <numeric>
@@ -23,6 +24,12 @@ constexpr int kPayloadTooLarge = 413;
 // The server will not have a request; one image of it may be to blame while the others are good.
 bool refuses_request(const http::ClientError& error) {
   return error.code() == "malformed_request" || error.code() == "invalid_value" || error.status() == kPayloadTooLarge;
+}
+
+// The server will take the same request later.
+bool is_busy(const http::ClientError& error) {
+  constexpr int kTooManyRequests = 429, kServiceUnavailable = 503;
+  return error.status() == kTooManyRequests || error.status() == kServiceUnavailable;
 }
 
 std::uint64_t hash_of(const std::string& text) { return XXH3_64bits(text.data(), text.size()); }
@@ -73,6 +80,28 @@ void IngestSession::check(Held& held) {
                  .error = "the id \"" + held.version.id + "\" came before in this run, with another picture or other metadata"};
 }
 
+// What the call returns, which is made again while the server is busy. Nothing if a stop was requested meanwhile.
+template <typename Call>
+auto IngestSession::patiently(const Call& call) -> std::optional<decltype(call())> {
+  constexpr int kTriesMax = 8;
+  constexpr std::chrono::seconds kPauseMax{60};
+  std::chrono::seconds pause{1};
+  for (int tries = 1;; ++tries) {
+    auto wait = pause;
+    try {
+      return call();
+    } catch (const http::ClientError& error) {
+      if (!is_busy(error) || tries == kTriesMax) throw;
+      // Servers that are asked too often say a second to everybody.
+      wait = std::clamp(error.retry_after().value_or(pause), pause, std::max(pause, kPauseMax));
+      progress_.message("the server is busy (" + printable(error.what(), kReasonColumns) + "): trying again in " +
+                        std::to_string(wait.count()) + " s");
+    }
+    if (stop_.wait_for(wait)) return std::nullopt;
+    pause = std::min(2 * pause, kPauseMax);
+  }
+}
+
 void IngestSession::send_window() {
   try {
     ask_what_is_known();
@@ -93,15 +122,15 @@ void IngestSession::ask_what_is_known() {
     asked.push_back(&held);
   }
   if (asked.empty() || stop_.requested()) return;
-  std::vector<bool> known;
+  std::optional<std::vector<bool>> known;
   try {
-    known = target_.known(options_.collection, versions);
+    known = patiently([&] { return target_.known(options_.collection, versions); });
   } catch (const http::ClientError& error) {
     if (!refuses_request(error)) throw;
     return;  // then the batches, which are smaller, find out whose fault it is
   }
-  for (std::size_t i = 0; i < asked.size(); ++i) {
-    if (!known[i]) continue;
+  for (std::size_t i = 0; known && i < asked.size(); ++i) {
+    if (!(*known)[i]) continue;
     asked[i]->result = {.status = engine::IngestStatus::kUnchanged, .id = asked[i]->version.id, .source = asked[i]->input.source};
   }
 }
@@ -120,16 +149,16 @@ void IngestSession::send_batches() {
       items.push_back({.id = input.id, .bytes = std::move(input.bytes), .source = input.source, .metadata = std::move(input.metadata)});
     }
     auto results = send(items);
-    for (std::size_t i = begin; i < end; ++i) left[i]->result = std::move(results[i - begin]);
+    for (std::size_t i = 0; i < results.size(); ++i) left[begin + i]->result = std::move(results[i]);
     begin = end;
     tell_in_order();
   }
 }
 
-// Throws what the target throws, but what one image of several is to blame for fails that one only.
+// Throws what the target throws, but what one image of several is to blame for fails that one only. After a stop, of the first images only.
 std::vector<engine::IngestResult> IngestSession::send(std::span<const engine::IngestItem> items) {
   try {
-    return target_.ingest(options_.collection, items);
+    return patiently([&] { return target_.ingest(options_.collection, items); }).value_or(std::vector<engine::IngestResult>());
   } catch (const http::ClientError& error) {
     if (!refuses_request(error)) throw;
     if (items.size() == 1) {
@@ -138,6 +167,7 @@ std::vector<engine::IngestResult> IngestSession::send(std::span<const engine::In
           engine::IngestResult{.id = item.id.value_or(""), .source = item.source, .error_code = error.code(), .error = error.what()}};
     }
     auto results = send(items.first(items.size() / 2));
+    if (results.size() < items.size() / 2) return results;
     auto others = send(items.subspan(items.size() / 2));
     std::move(others.begin(), others.end(), std::back_inserter(results));
     return results;

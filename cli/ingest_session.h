@@ -30,7 +30,8 @@ class IngestSession {
   // All of the arguments outlive it.
   IngestSession(Target& target, Options options, Progress& progress, const StopSignal& stop);
 
-  // An id that came before with other bytes or metadata is a failure. Throws what Target throws; what was done before is counted.
+  // An id that came before with other bytes or metadata is a failure. A server that is overloaded is asked again for a minute or two.
+  // Throws what Target throws; what was done before is counted.
   void add(Input input);
   // Sends what is held. After a stop signal add() and this send nothing more.
   void finish();
@@ -50,6 +51,8 @@ class IngestSession {
   void ask_what_is_known();
   void send_batches();
   std::vector<engine::IngestResult> send(std::span<const engine::IngestItem> items);
+  template <typename Call>
+  auto patiently(const Call& call) -> std::optional<decltype(call())>;
   void tell_in_order();
   void tell_rest();
   void tell(const Held& held);

@@ -71,27 +71,28 @@ std::vector<InputFile> collect_inputs(const std::vector<std::string>& paths) {
   return files;
 }
 
-std::optional<std::string> read_file(const fs::path& path, std::size_t bytes_max, std::string& error) {
+std::optional<std::string> read_file(const fs::path& path, std::size_t bytes_max, ReadError& error) {
   std::error_code code;
   // Before it is opened: opening a pipe waits for whoever writes to it.
   if (!fs::is_regular_file(path, code)) {
-    error = code ? code.message() : "it is not a regular file";
+    error.message = code ? code.message() : "it is not a regular file";
     return std::nullopt;
   }
   std::ifstream stream(path, std::ios::binary);
   const auto size = fs::file_size(path, code);
   if (!stream || code) {
-    error = code ? code.message() : std::strerror(errno);
+    error.message = code ? code.message() : std::strerror(errno);
     return std::nullopt;
   }
   if (size > bytes_max) {
-    error = "the file has " + std::to_string(size) + " bytes, and " + std::to_string(bytes_max) + " are the limit here";
+    error = {.message = "the file has " + std::to_string(size) + " bytes, and " + std::to_string(bytes_max) + " are the limit here",
+             .too_large = true};
     return std::nullopt;
   }
   std::string bytes(static_cast<std::size_t>(size), '\0');
   stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   if (!stream) {
-    error = "it became shorter while it was read, or the disk fails";
+    error.message = "it became shorter while it was read, or the disk fails";
     return std::nullopt;
   }
   return bytes;

@@ -26,8 +26,17 @@ struct InputFile {
 // exist.
 std::vector<InputFile> collect_inputs(const std::vector<std::string>& paths);
 
-// The whole file. Nothing and a reason in `error` if it cannot be read or is over the limit.
-std::optional<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max, std::string& error);
+// Why a file was not read.
+struct ReadError {
+  std::string message;
+  bool too_large = false;  // over the limit; otherwise it cannot be read
+
+  // As an ingest reports it.
+  const char* code() const { return too_large ? "image_too_large" : "unreadable_file"; }
+};
+
+// The whole file. Nothing, and the reason in `error`, if it cannot be read or is over the limit.
+std::optional<std::string> read_file(const std::filesystem::path& path, std::size_t bytes_max, ReadError& error);
 
 // JSON lines {"file": name, ...}: the rest of each object, by name. Throws std::invalid_argument that names file and line.
 std::map<std::string, std::string> read_metadata_lines(const std::filesystem::path& path);

@@ -135,11 +135,11 @@ std::optional<Input> ManifestSource::next() {
   input.source = entry->file;
   input.id = entry->id;
   if (!input.id && id_from_ == IdFrom::kPath) input.id = entry->file;
-  std::string error;
+  ReadError error;
   auto bytes = read_file(root_ / entry->file, bytes_max_, error);
   if (!bytes) {
-    input.error_code = "unreadable_file";
-    input.error = input.where + " names " + (root_ / entry->file).string() + ": " + error;
+    input.error_code = error.code();
+    input.error = input.where + " names " + (root_ / entry->file).string() + ": " + error.message;
     return input;
   }
   input.bytes = std::move(*bytes);

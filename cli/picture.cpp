@@ -8,9 +8,9 @@
 namespace clipdex::cli {
 
 engine::Image read_picture(const std::string& file, const engine::DecodeOptions& options) {
-  std::string error;
+  ReadError error;
   const auto bytes = read_file(file, engine::ImageLimits{}.bytes_max, error);
-  if (!bytes) throw std::runtime_error("cannot read " + file + ": " + error);
+  if (!bytes) throw std::runtime_error("cannot read " + file + ": " + error.message);
   try {
     return engine::decode_image({reinterpret_cast<const std::uint8_t*>(bytes->data()), bytes->size()}, {}, options);
   } catch (const std::runtime_error& failure) {

@@ -37,10 +37,10 @@ std::vector<float> read_vector(const std::string& file) {
     if (!one_row) throw std::invalid_argument(file + " is not one vector: its shape is neither [n] nor [1, n]");
     values = std::move(array.values);
   } else {
-    std::string error;
+    ReadError error;
     constexpr std::size_t kBytesMax = std::size_t{16} << 20;
     const auto text = read_file(file, kBytesMax, error);
-    if (!text) throw std::invalid_argument("cannot read " + file + ": " + error);
+    if (!text) throw std::invalid_argument("cannot read " + file + ": " + error.message);
     auto parsed = nlohmann::json::parse(*text, nullptr, false);
     if (parsed.is_object() && parsed.contains("embedding")) parsed = nlohmann::json(parsed["embedding"]);  // a line of "clipdex embed"
     if (!parsed.is_array() || parsed.empty() || !std::all_of(parsed.begin(), parsed.end(), [](const auto& v) { return v.is_number(); })) {
@@ -66,9 +66,9 @@ void set_query(SearchOptions& options) {
   if (!options.id.empty()) options.request.query = engine::IdQuery{options.id};
   if (!options.vector.empty()) options.request.query = engine::VectorQuery{read_vector(options.vector)};
   if (options.image.empty()) return;
-  std::string error;
+  ReadError error;
   auto bytes = read_file(options.image, engine::ImageLimits{}.bytes_max, error);
-  if (!bytes) throw std::runtime_error("cannot read " + options.image + ": " + error);
+  if (!bytes) throw std::runtime_error("cannot read " + options.image + ": " + error.message);
   options.request.query = engine::ImageQuery{std::move(*bytes)};
 }
 

@@ -1,6 +1,7 @@
 #include "cli/stop_signal.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -52,6 +53,12 @@ StopSignal::~StopSignal() {
 }
 
 bool StopSignal::requested() const { return signals > 0; }
+
+bool StopSignal::wait_for(std::chrono::milliseconds time) const {
+  pollfd waited{.fd = wake_pipe[0], .events = POLLIN, .revents = 0};
+  ::poll(&waited, 1, static_cast<int>(time.count()));  // which a signal ends too
+  return requested();
+}
 
 void StopSignal::wait() const {
   char byte = 0;

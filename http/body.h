@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "http/body_memory.h"
+#include "http/connection.h"
 
 namespace clipdex::http {
 
@@ -27,9 +28,10 @@ struct Body {
 std::size_t readable_bytes_max(std::size_t body_bytes_max);
 
 // What is kept of it is taken from `memory` first. Throws HttpError: 413 over the limit (with a declared length, chunked and compressed
-// alike), 400 for a body that breaks off or is no valid multipart, 415 for an unknown compression, 503 while the memory is full. After that
-// the connection may hold the rest of the body, and is to be closed.
+// alike), 400 for a body that breaks off, is no valid multipart, or has too much that belongs to nothing in it, 415 for an unknown
+// compression, 503 while the memory is full. After that the connection may hold the rest of the body, and is to be closed. connection: what
+// `reader` reads from.
 Body read_body(const httplib::Request& request, const httplib::Response& response, const httplib::ContentReader& reader,
-               std::size_t bytes_max, BodyMemory::Share& memory);
+               std::size_t bytes_max, BodyMemory::Share& memory, Connection& connection);
 
 }  // namespace clipdex::http

@@ -2,6 +2,8 @@
 
 #include <httplib.h>
 
+#include <charconv>
+
 #include "http/base64.h"
 #include "http/json_classify.h"
 #include "http/json_ingest.h"
@@ -26,6 +28,15 @@ std::string encode_segment(std::string_view text) {
     }
   }
   return out;
+}
+
+// In seconds; a date, which may be there too, is not understood.
+std::optional<std::chrono::seconds> retry_after(const httplib::Response& response) {
+  const auto text = response.get_header_value("Retry-After");
+  unsigned seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return std::chrono::seconds(seconds);
 }
 
 std::string collection_path(std::string_view name) { return "/v1/collections/" + encode_segment(name); }
@@ -66,7 +77,7 @@ struct Client::Impl {
     if (body.is_object() && body.contains("error") && body["error"].is_object()) {
       const auto code = body["error"].value("code", "");
       if (!missing.empty() && code == missing) return std::nullopt;
-      throw ClientError(result->status, code, body["error"].value("message", "the server refused the request"));
+      throw ClientError(result->status, code, body["error"].value("message", "the server refused the request"), retry_after(*result));
     }
     throw ClientError(
         result->status, "bad_answer",
@@ -204,7 +215,9 @@ bool Client::remove(std::string_view collection, std::string_view id) {
 
 engine::NamedSnapshot Client::create_snapshot(std::string_view name) {
   return impl_->understood([&] {
-    const auto body = impl_->answer(impl_->client.Post("/v1/snapshots", json{{"name", name}}.dump(), "application/json"));
+    json request = json::object();
+    if (!name.empty()) request["name"] = name;
+    const auto body = impl_->answer(impl_->client.Post("/v1/snapshots", request.dump(), "application/json"));
     return engine::NamedSnapshot{.path = body->at("path").get<std::string>(),
                                  .info = {.collections = body->at("collections"),
                                           .images = body->at("images"),

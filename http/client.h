@@ -1,6 +1,7 @@
 // A client of our own REST interface, in the engine's types: what the command line uses with --server.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -18,14 +19,17 @@ namespace clipdex::http {
 // The server answered with an error, or did not answer (status 0).
 class ClientError : public std::runtime_error {
  public:
-  ClientError(int status, std::string code, const std::string& message)
-      : std::runtime_error(message), status_(status), code_(std::move(code)) {}
+  ClientError(int status, std::string code, const std::string& message, std::optional<std::chrono::seconds> retry_after = {})
+      : std::runtime_error(message), status_(status), code_(std::move(code)), retry_after_(retry_after) {}
   int status() const { return status_; }
   const std::string& code() const { return code_; }
+  // After which the server asks to be tried again.
+  std::optional<std::chrono::seconds> retry_after() const { return retry_after_; }
 
  private:
   int status_;
   std::string code_;
+  std::optional<std::chrono::seconds> retry_after_;
 };
 
 // One thread at a time. Every call throws ClientError.

@@ -62,6 +62,7 @@ void Connection::begin_head() {
 void Connection::begin_body() {
   deadline_ = Clock::now() + limits_.body;
   in_head_ = false;
+  body_progresses();
 }
 
 void Connection::begin_answer() { begin_body(); }
@@ -106,6 +107,13 @@ ssize_t Connection::read(char* data, std::size_t size) {
   if (in_head_ && bytes_read_ >= limits_.head_bytes_max) {
     head_too_large_ = read_failed_ = true;
     return -1;
+  }
+  if (!in_head_) {
+    if (bytes_read_ >= body_bytes_end_) {
+      body_stalled_ = read_failed_ = true;
+      return -1;
+    }
+    size = std::min(size, static_cast<std::size_t>(body_bytes_end_ - bytes_read_));
   }
   if (input_at_ == input_.size()) {
     if (!output_.empty() && !flush()) return -1;  // "100 Continue" is what the client waits for

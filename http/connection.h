@@ -41,6 +41,10 @@ class Connection final : public httplib::Stream {
   void begin_head();
   void begin_body();
   void begin_answer();
+  // Of a body, so many bytes can be read without progress, and then nothing more: what cpp-httplib skips or keeps by itself (what follows a
+  // form, lines of a chunk's length) has no other bound. Whoever takes from a body says so, and they can be read again.
+  static constexpr std::size_t kBytesWithoutProgressMax = std::size_t{128} << 10;
+  void body_progresses() { body_bytes_end_ = bytes_read_ + kBytesWithoutProgressMax; }
   // False if the answer could not be written whole.
   bool flush();
 
@@ -50,6 +54,8 @@ class Connection final : public httplib::Stream {
   // Why nothing more can be read: the request took too long; its head was too long. Then the connection is of no more use.
   bool timed_out() const { return timed_out_; }
   bool head_too_large() const { return head_too_large_; }
+  // Reading has ended because the body did not progress.
+  bool body_stalled() const { return body_stalled_; }
   // Nothing more can be read, or written: it is to be closed.
   bool failed() const { return read_failed_ || write_failed_; }
 
@@ -76,9 +82,10 @@ class Connection final : public httplib::Stream {
   int remote_port_ = 0, local_port_ = 0;
   Clock::time_point begun_, deadline_;
   bool in_head_ = false;
-  bool timed_out_ = false, head_too_large_ = false, read_failed_ = false, write_failed_ = false;
+  bool timed_out_ = false, head_too_large_ = false, body_stalled_ = false, read_failed_ = false, write_failed_ = false;
   std::uint64_t bytes_read_ = 0, bytes_written_ = 0;
-  std::string input_;  // read and not yet asked for, from input_at_
+  std::uint64_t body_bytes_end_ = 0;  // of bytes_read_, outside of a head
+  std::string input_;                 // read and not yet asked for, from input_at_
   std::size_t input_at_ = 0;
   std::string output_;  // not yet sent
 };

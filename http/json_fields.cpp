@@ -8,22 +8,65 @@
 #include "http/errors.h"
 
 namespace clipdex::http {
+namespace {
+
+constexpr std::size_t kFreeValues = 1'000'000, kBytesPerValue = 8;
+
+struct Extent {
+  std::size_t values = 1;  // arrays and objects are values too, names are none
+  std::size_t depth = 0;
+};
+
+// Where the string that begins at `at` ends: the position of its second quotation mark, or npos.
+std::size_t string_end(std::string_view text, std::size_t at) {
+  auto end = text.find('"', at + 1);
+  while (end != std::string_view::npos) {
+    auto before = end;
+    while (text[before - 1] == '\\') --before;
+    if ((end - before) % 2 == 0) break;
+    end = text.find('"', end + 1);
+  }
+  return end;
+}
+
+// Of JSON text, before it is parsed. Of what is none, anything: the parser then says so. (The parser's own callback could count as well,
+// but after each object it looks at all that the array around it holds already, which takes minutes for some hundred thousand.)
+Extent extent_of(std::string_view text) {
+  Extent extent;
+  std::size_t depth = 0;
+  bool is_open = false;  // what comes next is the first of an array or object, or closes it
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == ' ' || c == '\t' || c == '\n' || c == '\r') continue;
+    const bool closes = c == ']' || c == '}', opens = c == '[' || c == '{';
+    if (c == ',' || (is_open && !closes)) ++extent.values;
+    is_open = opens;
+    if (opens) extent.depth = std::max(extent.depth, ++depth);
+    if (closes && depth > 0) --depth;
+    if (c == '"') at = std::min(string_end(text, at), text.size());
+  }
+  return extent;
+}
+
+}  // namespace
 
 json parse_json(std::string_view text, std::size_t depth_max) {
-  bool too_deep = false;
-  const auto callback = [&](int depth, json::parse_event_t, json&) {
-    too_deep = too_deep || static_cast<std::size_t>(depth) > depth_max;
-    return !too_deep;
-  };
+  const std::size_t values_max = std::max(kFreeValues, text.size() / kBytesPerValue);
+  const auto extent = extent_of(text);
+  if (extent.depth > depth_max) throw malformed("the body's JSON is nested more than " + std::to_string(depth_max) + " deep");
+  if (extent.values > values_max) {
+    throw HttpError(413, "too_many_values",
+                    "the body's JSON has " + std::to_string(extent.values) + " values, and " + std::to_string(values_max) +
+                        " are the limit for its size",
+                    {{"limit_values", values_max}});
+  }
   try {
-    auto parsed = json::parse(text, callback);
-    if (!too_deep) return parsed;
+    return json::parse(text);
   } catch (const json::parse_error& error) {
-    if (!too_deep) throw malformed("the body is not valid JSON (at byte " + std::to_string(error.byte) + ")");
+    throw malformed("the body is not valid JSON (at byte " + std::to_string(error.byte) + ")");
   } catch (const json::exception&) {
     throw malformed("the body is not valid JSON");
   }
-  throw malformed("the body's JSON is nested more than " + std::to_string(depth_max) + " deep");
 }
 
 std::string json_line(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
@@ -56,8 +99,13 @@ std::optional<std::size_t> Fields::count(std::string_view name) const {
   if (!has(name)) return std::nullopt;
   const auto& value = (*this)[name];
   if (!value.is_number()) throw malformed("\"" + path(name) + "\" is not a number");
-  if (!value.is_number_unsigned()) throw invalid_value("\"" + path(name) + "\" is not a whole number of 0 or more");
-  return value.get<std::size_t>();
+  if (value.is_number_unsigned()) return value.get<std::size_t>();
+  // To JSON Schema, and to what some languages write, 10.0 is a whole number too.
+  constexpr double kExactMax = 9'007'199'254'740'992;  // 2^53
+  const auto number = value.get<double>();
+  if (value.is_number_float() && number >= 0 && number <= kExactMax && number == std::floor(number))
+    return static_cast<std::size_t>(number);
+  throw invalid_value("\"" + path(name) + "\" is not a whole number of 0 or more");
 }
 
 std::optional<double> Fields::number(std::string_view name) const {

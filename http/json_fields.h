@@ -13,7 +13,8 @@ namespace clipdex::http {
 
 using nlohmann::json;
 
-// Throws malformed() for what is not JSON, not UTF-8, or nested deeper than `depth_max`.
+// Throws malformed() for what is not JSON, not UTF-8, or nested deeper than `depth_max`; HttpError 413 for more than a million values with
+// less than 8 bytes of text each, which take many times the text's memory.
 json parse_json(std::string_view text, std::size_t depth_max);
 
 // In one line. What is not UTF-8, as a form's file name may be, becomes U+FFFD.
@@ -32,7 +33,7 @@ class Fields {
   std::string path(std::string_view name) const;
 
   std::optional<std::string> text(std::string_view name) const;
-  std::optional<std::size_t> count(std::string_view name) const;  // negative or fractional: invalid_value()
+  std::optional<std::size_t> count(std::string_view name) const;  // 10 or 10.0; negative or fractional: invalid_value()
   std::optional<double> number(std::string_view name) const;
   std::optional<bool> flag(std::string_view name) const;
   std::optional<std::vector<float>> numbers(std::string_view name) const;

@@ -95,6 +95,11 @@ json operation(const Route& route) {
     if (status == 503) answers["503"]["headers"]["Retry-After"] = reference("headers", "RetryAfter");
     if (status == 405) answers["405"]["headers"]["Allow"] = reference("headers", "Allow");
   }
+  answers["default"] = {{"description",
+                         "Any other error, such as what is refused before the path is looked at: 408 (too slow), 414 and 431 (too long a "
+                         "request line, too long headers), 416 (a Range that is none)"},
+                        {"headers", {{"X-Request-Id", reference("headers", "RequestId")}}},
+                        {"content", {{"application/json", {{"schema", reference("schemas", "Error")}}}}}};
   for (const auto& described_answer : described.answers) {
     if (described_answer.status == 0) continue;
     const auto key = std::to_string(described_answer.status);

@@ -18,8 +18,13 @@ const json kNumber = {{"type", "number"}};
 const json kFlag = {{"type", "boolean"}};
 const json kMilliseconds = {{"type", "number"}, {"minimum", 0}};
 const json kAnyObject = {{"type", "object"}};
-const json kPicture = {
-    {"type", "string"}, {"contentEncoding", "base64"}, {"pattern", "^[A-Za-z0-9+/]+={0,2}$"}, {"description", "A picture's file"}};
+const json kPicture = {{"type", "string"},
+                       {"contentEncoding", "base64"},
+                       {"contentMediaType", "application/octet-stream"},
+                       {"pattern", "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"},
+                       {"minLength", 4},
+                       {"description", "A picture's file"}};
+constexpr const char* kNamePattern = "^[a-z0-9][a-z0-9_-]{0,63}$";  // a collection's, and a snapshot's
 const json kTextOrNull = {{"type", {"string", "null"}}};
 
 // An object with these properties, all of them there, and no others.
@@ -40,29 +45,30 @@ void add_collections(json& schemas) {
   schemas["Settings"] =
       exactly(json::object(), {{"index", {{"enum", {"auto", "flat", "hnsw", "ivf_pq", nullptr}}, {"default", "auto"}}},
                                {"store", {{"enum", {"none", "thumbnail", "original", nullptr}}, {"default", "thumbnail"}}}});
-  schemas["Collection"] =
-      with(exactly({{"name", reference("CollectionName")},
-                    {"images", kCount},
-                    {"dimension", kCount},
-                    {"model", exactly({{"name", kText}, {"fingerprint", kText}})},
-                    {"settings",
-                     {{"type", "object"},
-                      {"properties", {{"index", {{"enum", {"auto", "flat", "hnsw", "ivf_pq"}}}}, {"store", {{"enum", {"none", "thumbnail", "original"}}}}}},
-                      {"required", {"index", "store"}}}},
-                    {"created_ms", kCount},
-                    {"disk_bytes", kCount},
-                    {"index",
-                     {{"type", "object"},
-                      {"properties",
-                       {{"memory_bytes", kCount},
-                        {"deleted", kCount},
-                        {"buffered", kCount},
-                        {"segments", kCount},
-                        {"mapped_bytes", kCount},
-                        {"explanation", kText}}},
-                      {"required", {"memory_bytes", "deleted", "buffered", "segments", "mapped_bytes", "explanation"}}}}}),
-           {{"additionalProperties", true}});
-  schemas["CollectionName"] = {{"type", "string"}, {"pattern", "^[a-z0-9][a-z0-9_-]{0,63}$"}};
+  schemas["Collection"] = with(
+      exactly({{"name", reference("CollectionName")},
+               {"images", kCount},
+               {"dimension", kCount},
+               {"model", exactly({{"name", kText}, {"fingerprint", kText}})},
+               {"settings",
+                {{"type", "object"},
+                 {"properties",
+                  {{"index", {{"enum", {"auto", "flat", "hnsw", "ivf_pq"}}}}, {"store", {{"enum", {"none", "thumbnail", "original"}}}}}},
+                 {"required", {"index", "store"}}}},
+               {"created_ms", kCount},
+               {"disk_bytes", kCount},
+               {"index",
+                {{"type", "object"},
+                 {"properties",
+                  {{"memory_bytes", kCount},
+                   {"deleted", kCount},
+                   {"buffered", kCount},
+                   {"segments", kCount},
+                   {"mapped_bytes", kCount},
+                   {"explanation", kText}}},
+                 {"required", {"memory_bytes", "deleted", "buffered", "segments", "mapped_bytes", "explanation"}}}}}),
+      {{"additionalProperties", true}});
+  schemas["CollectionName"] = {{"type", "string"}, {"pattern", kNamePattern}};
   schemas["Collections"] =
       exactly({{"collections", array_of(reference("Collection"))}, {"unusable", array_of(exactly({{"name", kText}, {"reason", kText}}))}});
 }
@@ -70,10 +76,10 @@ void add_collections(json& schemas) {
 void add_images(json& schemas, const ServerOptions& options) {
   schemas["ImageId"] = {
       {"type", "string"}, {"minLength", 1}, {"maxLength", 512}, {"description", "1 to 512 bytes of UTF-8 without control characters"}};
-  schemas["NewImage"] = exactly({{"data", {{"type", "string"}, {"contentEncoding", "base64"}, {"description", "The picture's file"}}}},
-                                {{"id", with(kTextOrNull, {{"description", "Without one, the content's hash"}})},
-                                 {"metadata", {{"description", "A JSON object of at most 64 KiB; other values fail this image alone"}}},
-                                 {"source", kTextOrNull}});
+  schemas["NewImage"] =
+      exactly({{"data", kPicture}}, {{"id", with(kTextOrNull, {{"description", "Without one, the content's hash"}})},
+                                     {"metadata", {{"description", "A JSON object of at most 64 KiB; other values fail this image alone"}}},
+                                     {"source", kTextOrNull}});
   schemas["NewImages"] = exactly({{"images", with(array_of(reference("NewImage")), {{"maxItems", options.images_per_request_max}})}});
   schemas["IngestResult"] = exactly({{"status", {{"enum", {"created", "updated", "unchanged", "failed"}}}}, {"id", kTextOrNull}},
                                     {{"source", kText}, {"error", exactly({{"code", kText}, {"message", kText}})}});
@@ -101,14 +107,11 @@ void add_search(json& schemas) {
   const json options = {
       {"limit", {{"type", {"integer", "null"}}, {"minimum", 1}, {"maximum", engine::kSearchLimitMax}, {"default", 10}}},
       {"offset",
-       {{"type", {"integer", "null"}},
-        {"minimum", 0},
-        {"maximum", engine::kSearchWindowMax - 1},
-        {"default", 0},
-        {"description", window}}},
+       {{"type", {"integer", "null"}}, {"minimum", 0}, {"maximum", engine::kSearchWindowMax - 1}, {"default", 0}, {"description", window}}},
       {"min_score", {{"type", {"number", "null"}}, {"description", "Least cosine"}}},
       {"exact", {{"type", {"boolean", "null"}}, {"default", false}, {"description", "Scan everything"}}},
-      {"include", {{"type", {"array", "null"}}, {"items", {{"enum", json::array({"metadata", "vector"})}}}, {"default", json::array({"metadata"})}}}};
+      {"include",
+       {{"type", {"array", "null"}}, {"items", {{"enum", json::array({"metadata", "vector"})}}}, {"default", json::array({"metadata"})}}}};
   json queries = json::array();
   const json query = {{"text", kText},
                       {"image", kPicture},
@@ -138,15 +141,21 @@ void add_search(json& schemas) {
 }
 
 void add_model(json& schemas, const engine::Engine& engine) {
+  constexpr const char* kOnePlace = R"(^((?!\{\})[\s\S])*\{\}((?!\{\})[\s\S])*$)";
+  const std::string prompts = "Labels times templates are at most " + std::to_string(engine::kServedPromptsMax);
   schemas["ClassifyRequest"] =
       exactly({{"image", kPicture},
                {"labels", with(array_of({{"type", "string"}, {"minLength", 1}, {"maxLength", engine::kLabelBytesMax}}),
-                               {{"minItems", 1}, {"uniqueItems", true}})}},
+                               {{"minItems", 1},
+                                {"maxItems", engine::kServedPromptsMax},
+                                {"uniqueItems", true},
+                                {"description", prompts + "; a label has at most " + std::to_string(engine::kLabelBytesMax) + " bytes"}})}},
               {{"templates",
-                {{"description", "Each has {} once; or a set's name"},
+                {{"description", "Each has {} once, and at most " + std::to_string(engine::kLabelBytesMax) + " bytes; or a set's name"},
                  {"anyOf",
                   {{{"enum", {"photo", "plain", "openai-7", "openai-80", nullptr}}},
-                   with(array_of({{"type", "string"}, {"pattern", "\\{\\}"}}), {{"minItems", 1}})}}}},
+                   with(array_of({{"type", "string"}, {"pattern", kOnePlace}, {"maxLength", engine::kLabelBytesMax}}),
+                        {{"minItems", 1}, {"maxItems", engine::kServedPromptsMax}})}}}},
                {"top", {{"type", {"integer", "null"}}, {"minimum", 1}}}});
   schemas["Classification"] = exactly(
       {{"labels",
@@ -183,8 +192,10 @@ void add_server(json& schemas) {
                                                 {"texts", with(kFlag, {{"description", "The model has a tokenizer"}})}})},
                              {"limits", {{"type", "object"}, {"additionalProperties", kCount}}},
                              {"collections", kCount}});
-  schemas["NewSnapshot"] = exactly(json::object(), {{"name", with(kTextOrNull, {{"description", "As a collection's; without one, the time"}})}});
-  schemas["Snapshot"] = exactly({{"name", kText}, {"path", kText}, {"collections", kCount}, {"images", kCount}, {"bytes", kCount}, {"took_ms", kNumber}});
+  schemas["NewSnapshot"] =
+      exactly(json::object(), {{"name", with(kTextOrNull, {{"pattern", kNamePattern}, {"description", "Without one, the time"}})}});
+  schemas["Snapshot"] =
+      exactly({{"name", kText}, {"path", kText}, {"collections", kCount}, {"images", kCount}, {"bytes", kCount}, {"took_ms", kNumber}});
   schemas["Snapshots"] = exactly({{"snapshots", array_of(kText)}});
   schemas["Description"] = {{"type", "object"}, {"required", {"openapi", "info", "paths", "components"}}};
   schemas["Error"] = exactly({{"error", exactly({{"code", {{"type", "string"}, {"pattern", "^[a-z_]+$"}}},

@@ -13,6 +13,7 @@ void post_snapshot(Call& call) {
     const Fields fields(body, "");
     fields.allow({"name"});
     name = fields.text("name").value_or("");
+    if (fields.has("name") && name.empty()) throw invalid_value("\"name\" is empty: leave it out for a snapshot that is named by the time");
   }
   const auto made = call.engine.create_named_snapshot(name);
   call.answer(201, {{"name", made.path.filename().string()},

@@ -10,9 +10,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <functional>
 #include <random>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
 
 #include "engine/engine.h"
@@ -65,13 +67,17 @@ void close_after(httplib::Response& response) {
   if (!response.has_header("Connection")) response.set_header("Connection", "close");
 }
 
-// cpp-httplib reads other methods' bodies by itself, as much as fits twice.
+// cpp-httplib reads other methods' bodies by itself, as much as fits twice, or not at all.
 bool has_stray_body(const httplib::Request& request) {
   const auto& method = request.method;
-  if (method == "POST" || method == "PUT" || method == "PATCH" || method == "DELETE") return false;
+  if (method == "POST" || method == "PUT" || method == "PATCH") return false;
+  if (method == "DELETE") return request.has_header("Transfer-Encoding");  // which it leaves in the connection
   return request.has_header("Transfer-Encoding") ||
          (request.has_header("Content-Length") && request.get_header_value("Content-Length") != "0");
 }
+
+// Whether parts of the answer can be asked for.
+bool has_ranges(const Route* route) { return route != nullptr && route->handler == get_content; }
 
 ErrorAnswer too_slow() { return {408, "request_timeout", "the request took too long to arrive", nullptr}; }
 ErrorAnswer head_too_large() { return {431, "head_too_large", "the request's line and headers are too long", nullptr}; }
@@ -83,12 +89,27 @@ std::string whole_answer(const char* status, const ErrorAnswer& answer, const ch
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
-// A page of another site that the user visits may send requests here, but is not to change anything. Browsers say where a request comes
-// from.
-void refuse_foreign_page(const httplib::Request& request) {
-  if (request.method == "GET" || request.method == "HEAD") return;
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](unsigned char c) { return std::tolower(c); };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+// Whether a page of another site sends this: browsers say where a request comes from. Sec-Fetch-Site they send only where the page came
+// over HTTPS or from loopback; Origin they send with whatever is no GET.
+bool is_from_foreign_page(const httplib::Request& request) {
   const auto site = request.get_header_value("Sec-Fetch-Site");
-  if (site.empty() || site == "same-origin" || site == "none") return;
+  if (!site.empty()) return site != "same-origin" && site != "none";
+  if (!request.has_header("Origin")) return false;
+  const auto origin = request.get_header_value("Origin");  // "https://host:port", or "null"
+  constexpr std::string_view kSchemeEnd = "://";
+  const auto end = origin.find(kSchemeEnd);
+  return end == std::string::npos ||
+         !equal_ignoring_case(std::string_view(origin).substr(end + kSchemeEnd.size()), request.get_header_value("Host"));
+}
+
+// A page of another site that the user visits may send requests here, but is not to change anything.
+void refuse_foreign_page(const httplib::Request& request) {
+  if (request.method == "GET" || request.method == "HEAD" || !is_from_foreign_page(request)) return;
   throw HttpError(403, "foreign_page", "this request comes from a page of another site: only clipdex's own page and programs may send it");
 }
 
@@ -103,6 +124,8 @@ ErrorAnswer refusal(int status) {
       return {413, "body_too_large", "the body is over the server's limit", nullptr};
     case 414:
       return {414, "uri_too_long", "the request's path is too long", nullptr};
+    case 416:
+      return {416, "range_not_satisfiable", "there is no such range of bytes here", nullptr};
     default:
       return {status, "http_error", "the request was refused with status " + std::to_string(status), nullptr};
   }
@@ -196,7 +219,11 @@ struct Server::Impl {
     });
     server.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
       if (!response.has_header(kRequestIdHeader)) response.set_header(kRequestIdHeader, request_id(request));
-      if (!response.has_header("Content-Type")) {
+      constexpr int kRangeNotSatisfiable = 416;
+      if (response.status == kRangeNotSatisfiable && response.has_header("Content-Type")) {
+        // Of a content that a handler has found: cpp-httplib has taken the bytes and left their type.
+        answer_error(response, refusal(response.status));
+      } else if (!response.has_header("Content-Type")) {
         // No handler of ours has seen it.
         answer_error(response, current->connection.timed_out()        ? too_slow()
                                : current->connection.head_too_large() ? head_too_large()
@@ -245,29 +272,48 @@ struct Server::Impl {
     current = &exchange;
     connection.begin_head();
     bool closed = false, fine = false;
+    std::exception_ptr failure;
     // Routing is ours (find_route), so cpp-httplib's regular expressions, which recurse once a character, get nothing to do. Nor does its
     // compression: Brotli at its highest level, which it takes where a client offers it, costs ten times the search whose answer it packs.
     const auto head_is_read = [&](httplib::Request& request) {
       request.path = kAnyPath;
       request.headers.erase("Accept-Encoding");
+      // It would cut any answer that is fine, and call what is none of its ranges an error, after the handler has done its work.
+      if (!request.ranges.empty() && !has_ranges(find_route(request.method, request.target))) request.ranges.clear();
       connection.begin_body();
     };
     try {
       fine =
           server.process_request(connection, connection.remote_address(), connection.remote_port(), "", 0, stopping, closed, head_is_read);
-    } catch (const std::exception& error) {  // of memory, in parsing: handlers' exceptions do not come here
-      spdlog::error("a request could not be read: {}", error.what());
+    } catch (...) {  // of memory, in parsing: handlers' exceptions do not come here
+      failure = std::current_exception();
     }
-    // cpp-httplib says nothing to a request line that does not end.
-    const bool silent = !fine && connection.bytes_written() == 0 && connection.bytes_read() > 0;
-    if (silent && connection.timed_out()) {
-      connection.write(whole_answer("408 Request Timeout", too_slow(), ""));
-    } else if (silent && (connection.head_too_large() || !connection.failed())) {
-      connection.write(whole_answer("431 Request Header Fields Too Large", head_too_large(), ""));
-    }
-    fine = connection.flush() && fine;
+    fine = end_answer(connection, fine, failure) && fine;
     current = nullptr;
     return fine && !closed && !exchange.close && !stopping;
+  }
+
+  // Sends the answer, or what is to be said where cpp-httplib has given none. failure: what it has thrown. False if that was not possible.
+  static bool end_answer(Connection& connection, bool fine, const std::exception_ptr& failure) {
+    try {
+      // cpp-httplib says nothing to a request line that does not end.
+      const bool silent = !fine && connection.bytes_written() == 0 && connection.bytes_read() > 0;
+      if (failure) {
+        const auto answer = answer_for(failure, "a request that could not be read");
+        const bool overloaded = answer.status == 503;
+        if (silent) {
+          connection.write(whole_answer(overloaded ? "503 Service Unavailable" : "500 Internal Server Error", answer,
+                                        overloaded ? "Retry-After: 1\r\n" : ""));
+        }
+      } else if (silent && connection.timed_out()) {
+        connection.write(whole_answer("408 Request Timeout", too_slow(), ""));
+      } else if (silent && (connection.head_too_large() || !connection.failed())) {
+        connection.write(whole_answer("431 Request Header Fields Too Large", head_too_large(), ""));
+      }
+      return connection.flush();
+    } catch (const std::exception&) {  // no memory for an answer either
+      return false;
+    }
   }
 
   void handle(const httplib::Request& request, httplib::Response& response, const httplib::ContentReader* reader) {
@@ -279,7 +325,7 @@ struct Server::Impl {
     try {
       // The body first: an answer before it is read would leave it in the connection as the next request.
       Body body;
-      if (reader != nullptr) body = read_body(request, response, *reader, options.body_bytes_max, memory);
+      if (reader != nullptr) body = read_body(request, response, *reader, options.body_bytes_max, memory, current->connection);
       body_is_read = true;
       refuse_foreign_page(request);
       if (current->route == nullptr) refuse_target(request.target);

@@ -102,6 +102,18 @@ TEST_CASE("bad lines of a manifest are reported by their numbers and skipped") {
   CHECK(inputs == std::vector<std::string>{table + ":2", table + ":3", table + ":4", table + ":6"});
 }
 
+TEST_CASE("a file over the limit is called too large whether a manifest lists it or it lies in a folder") {
+  const TemporaryDirectory directory;
+  const auto scratch = directory.path();
+  fs::create_directories(scratch / "images");
+  std::ofstream(scratch / "images/large.png") << "x";
+  fs::resize_file(scratch / "images/large.png", (std::size_t{128} << 20) + 1);  // takes no room
+  const auto listed = ingest_manifest(scratch, "list.csv", "file\nimages/large.png\nimages/none.png\n");
+  CHECK(fates(listed) == Fates{{"images/large.png", "image_too_large"}, {"images/none.png", "unreadable_file"}});
+  const auto found = run_clipdex({"ingest", (scratch / "images").string(), "--json", "--data", (scratch / "data").string()});
+  CHECK(fates(found) == Fates{{"large.png", "image_too_large"}});
+}
+
 TEST_CASE("a manifest that cannot be used is refused before anything is done") {
   const TemporaryDirectory directory;
   const auto refused = [&](const std::string& name, const std::string& content, const std::string& word) {

@@ -176,6 +176,9 @@ TEST_CASE("a body where none belongs, or of two lengths, ends the connection") {
   ServedEngine served;
   for (const std::string head :
        {"GET /healthz HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", "GET /healthz HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "DELETE /v1/collections/none HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "DELETE /v1/collections/none HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n23\r\nGET /v1/info HTTP/1.1\r\nHost: "
+        "x\r\n\r\n\r\n0\r\n\r\n",
         "POST /v1/embeddings HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 30\r\n\r\n{}",
         "POST /v1/embeddings HTTP/1.1\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}) {
     INFO(head);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <stdexcept>
@@ -58,7 +59,7 @@ class JsonSchema {
 
   static bool is_type(const json& value, const json& type) {
     if (type.is_array()) return std::any_of(type.begin(), type.end(), [&](const json& one) { return is_type(value, one); });
-    if (type == "integer") return value.is_number_integer();
+    if (type == "integer") return value.is_number() && value == std::floor(value.get<double>());  // 10.0 is one
     if (type == "number") return value.is_number();
     return type == value.type_name();
   }

@@ -112,11 +112,13 @@ TEST_CASE("the server's answers are what the description says, route by route") 
   const auto tag = served.get(images + "/a/content")->get_header_value("ETag");
   described.check("GET", images + "/a/content", served.client().Get(images + "/a/content", {{"If-None-Match", tag}}));
   described.check("GET", images + "/a/content", served.client().Get(images + "/a/content", {{"Range", "bytes=0-9"}}));
+  described.check("GET", images + "/a/content", served.client().Get(images + "/a/content", {{"Range", "bytes=999999999-"}}));
   described.check("PATCH", images + "/a", served.patch(images + "/a", {{"k", 1}}));
   described.check("PATCH", images + "/a", served.patch(images + "/a", json::array()));
   described.check("PATCH", images + "/none", served.patch(images + "/none", {{"k", 1}}));
   const std::string hash(32, '0');
-  described.post(c + "/known", {{"images", {{{"id", "a"}, {"content_hash", hash}}, {{"id", "none"}, {"content_hash", hash}, {"metadata", {{"k", 1}}}}}}});
+  described.post(c + "/known",
+                 {{"images", {{{"id", "a"}, {"content_hash", hash}}, {{"id", "none"}, {"content_hash", hash}, {"metadata", {{"k", 1}}}}}}});
   described.post(c + "/known", {{"images", 5}});
   described.post("/v1/snapshots", {{"name", "s"}});
   described.post("/v1/snapshots", {{"name", "s"}});
@@ -153,6 +155,86 @@ TEST_CASE("the server's answers are what the description says, route by route") 
       CHECK(described.seen().contains(std::string(route.operation.id) + " " + std::to_string(answer.status)));
     }
   }
+}
+
+TEST_CASE("what fits the description is taken up to its bounds, and what does not is refused") {
+  ServedEngine served;
+  ingest_sample(served);
+  const auto document = body_of(served.get("/openapi.json"));
+  const JsonSchema schema(document);
+  // Sends a body of which the description says what the server does with it.
+  const auto agrees = [&](const std::string& path, const std::string& name, const json& body, bool fits) {
+    INFO(path << " " << body.dump().substr(0, 300));
+    const auto wrong = schema.mismatch(body, document.at("components").at("schemas").at(name));
+    INFO(wrong);
+    CHECK(wrong.empty() == fits);
+    const auto answer = served.post(path, body);
+    REQUIRE(answer);
+    INFO(answer->body.substr(0, 300));
+    CHECK((answer->status < 300) == fits);
+  };
+  const auto search = [&](const json& more, bool fits) {
+    json body = {{"text", "a dog"}};
+    body.update(more);
+    agrees("/v1/collections/c/search", "SearchRequest", body, fits);
+  };
+  for (const json& limit : {json(1), json(1000), json(10.0), json(nullptr)}) search({{"limit", limit}}, true);
+  for (const json& limit : {json(0), json(1001), json(1.5), json(-1), json("1"), json(1e300)}) search({{"limit", limit}}, false);
+  search({{"limit", 1}, {"offset", 9999}}, true);
+  search({{"limit", 1}, {"offset", 10'000}}, false);
+  search({{"include", json::array()}, {"exact", nullptr}, {"min_score", -1}}, true);
+
+  const auto snapshot = [&](const json& snapshot_name, bool fits) {
+    agrees("/v1/snapshots", "NewSnapshot", {{"name", snapshot_name}}, fits);
+  };
+  for (const json& name : {json(nullptr), json("a"), json(std::string(64, 'z'))}) snapshot(name, true);
+  for (const json& name : {json(""), json("A"), json("-a"), json(std::string(65, 'z')), json(1)}) snapshot(name, false);
+
+  const auto classify = [&](const json& more, bool fits) {
+    json body = {{"image", encode_base64(gallery_file("cat.png"))}, {"labels", {"cat"}}, {"templates", "plain"}};
+    REQUIRE(body["image"].get<std::string>().size() < 20'000);  // the pattern of a larger one is too much for std::regex
+    body.update(more);
+    agrees("/v1/classify", "ClassifyRequest", body, fits);
+  };
+  classify({{"labels", {std::string(1024, 'x')}}, {"top", 1}}, true);
+  classify({{"labels", {std::string(1025, 'x')}}}, false);
+  classify({{"labels", json::array()}}, false);
+  json labels = json::array();
+  for (int i = 0; i <= 10'000; ++i) labels.push_back(std::to_string(i));
+  classify({{"labels", labels}}, false);
+  for (const auto* once : {"{}", "a {} b", "{ {}", "}{}{"}) classify({{"templates", {once}}}, true);
+  for (const auto* other : {"", "{ }", "{}{}", "a {} is a {}"}) classify({{"templates", {other}}}, false);
+  classify({{"templates", json::array()}}, false);
+  classify({{"templates", {"{}" + std::string(1022, 'x')}}}, true);
+  classify({{"templates", {"{}" + std::string(1023, 'x')}}}, false);
+  for (const auto* picture : {"AAA", "AAAAA", "A===", "AA=A", "AA A"}) {
+    classify({{"image", picture}}, false);
+    agrees("/v1/collections/c/images", "NewImages", {{"images", {{{"data", picture}}}}}, false);
+  }
+  for (const auto* picture : {"AAAA", "AAA=", "AA=="})  // none is a picture, which fails it alone
+    agrees("/v1/collections/c/images", "NewImages", {{"images", {{{"data", picture}}}}}, true);
+
+  agrees("/v1/embeddings", "EmbedRequest", {{"input", std::vector<std::string>(2048, "a dog")}}, true);
+  agrees("/v1/embeddings", "EmbedRequest", {{"input", std::vector<std::string>(2049, "a dog")}}, false);
+  agrees("/v1/embeddings", "EmbedRequest", {{"input", "a dog"}, {"dimensions", 128}, {"user", 7}}, true);
+  agrees("/v1/embeddings", "EmbedRequest", {{"input", "a dog"}, {"dimensions", 64}}, false);
+}
+
+TEST_CASE("what is refused before its path is looked at is described for every call") {
+  ServedEngine served;
+  const auto document = body_of(served.get("/openapi.json"));
+  for (const auto& [path, item] : document.at("paths").items()) {
+    for (const auto& [method, operation] : item.items()) {
+      if (method == "parameters") continue;
+      INFO(method << " " << path);
+      CHECK(operation.at("responses").contains("default"));
+    }
+  }
+  const auto answer = served.get("/v1/collections/c/images/" + std::string(8'180, 'a'));
+  REQUIRE(answer);
+  CHECK(answer->status == 414);
+  const auto& described = document["paths"]["/v1/collections/{collection}/images/{id}"]["get"]["responses"]["default"];
+  CHECK(JsonSchema(document).mismatch(body_of(answer), described.at("content").at("application/json").at("schema")) == "");
 }
 
 TEST_CASE("the description states this server's limits") {

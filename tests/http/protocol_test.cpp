@@ -277,6 +277,25 @@ TEST_CASE("a page of another site changes nothing, and clipdex's own page may") 
   CHECK(served.client().Get("/v1/collections/c", {{"Sec-Fetch-Site", "cross-site"}})->status == 200);  // which a foreign page cannot read
 }
 
+TEST_CASE("where a browser does not say which site a page is of, its Origin is compared with the Host") {
+  ServedEngine served;
+  ingest_sample(served);
+  const auto from = [&](const std::string& origin, httplib::Headers more = {}) {
+    more.emplace("Origin", origin);
+    return served.client().Post("/v1/collections/c/search", more, R"({"text":"a dog"})", "application/json");
+  };
+  CHECK(from(served.url())->status == 200);
+  const auto foreign = from("http://pictures.example");
+  CHECK(foreign->status == 403);
+  CHECK(error_code(foreign) == "foreign_page");
+  CHECK(from("http://127.0.0.1")->status == 403);  // another port
+  CHECK(from("null")->status == 403);
+  CHECK(from("https://CLIPDEX.example", {{"Host", "clipdex.example"}})->status == 200);  // behind a proxy
+  CHECK(from("http://pictures.example", {{"Sec-Fetch-Site", "same-origin"}})->status == 200);
+  CHECK(served.client().Delete("/v1/collections/c", {{"Origin", "http://pictures.example"}})->status == 403);
+  CHECK(served.client().Get("/v1/collections/c", {{"Origin", "http://pictures.example"}})->status == 200);
+}
+
 TEST_CASE("a compressed form is refused, whatever it would unpack to") {
   ServedEngine served;
   served.put("/v1/collections/c");

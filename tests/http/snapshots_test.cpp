@@ -1,6 +1,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 
+#include "http/client.h"
 #include "tests/http/served_engine.h"
 
 using namespace clipdex::tests;
@@ -40,9 +41,15 @@ TEST_CASE("a snapshot without a name is named by the time, and one that is there
   CHECK(error_code(again) == "conflict");
 }
 
+TEST_CASE("the client leaves it to the server to name a snapshot") {
+  ServedEngine served;
+  const auto made = clipdex::http::Client(served.url()).create_snapshot("");
+  CHECK(body_of(served.get("/v1/snapshots")).at("snapshots") == json{made.path.filename().string()});
+}
+
 TEST_CASE("a snapshot's name cannot lead out of its directory") {
   ServedEngine served;
-  for (const auto* name : {"../x", "a/b", ".", "..", "A", "a b"}) {
+  for (const auto* name : {"", "../x", "a/b", ".", "..", "A", "a b"}) {
     CAPTURE(name);
     CHECK(served.post("/v1/snapshots", {{"name", name}})->status == 422);
   }
