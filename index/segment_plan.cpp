@@ -79,6 +79,19 @@ std::optional<Run> due_merge(std::span<const PlannedSegment> segments, const Pla
   return run;
 }
 
+// One approximation is searched more quickly than several, and takes as long to build: all flat segments beside it become part of it.
+PlannedStep with_flat_neighbours(PlannedStep build, std::span<const PlannedSegment> segments, std::uint64_t total,
+                                 const PlanOptions& options) {
+  const auto fits = [&](std::size_t i) { return is_ready(segments[i], options) && segments[i].type == IndexType::kFlat; };
+  if (!fits(build.first)) return build;
+  while (build.first > 0 && fits(build.first - 1)) build = {build.first - 1, build.count + 1, build.type};
+  while (build.first + build.count < segments.size() && fits(build.first + build.count)) ++build.count;
+  std::uint64_t rows = 0;
+  for (const auto& segment : segments.subspan(build.first, build.count)) rows += live(segment);
+  build.type = type_for(rows, total, options);
+  return build;
+}
+
 std::uint64_t bytes_with_graph(std::uint64_t rows, const PlanOptions& options) {
   return rows * options.dimension * sizeof(float) + expected_memory_bytes(kHnsw, rows, options.dimension);
 }
@@ -138,7 +151,7 @@ std::optional<PlannedStep> next_rebuild(std::span<const PlannedSegment> segments
     const bool wrong = segment.type == IndexType::kFlat || options.type != IndexType::kAuto;
     if (wrong && segment.type != type && !build) build = PlannedStep{i, 1, type};
   }
-  return build;
+  return build && build->type != IndexType::kFlat ? with_flat_neighbours(*build, segments, total, options) : build;
 }
 
 }  // namespace clipdex::index

@@ -149,6 +149,15 @@ TEST_CASE("a merge of approximate segments is approximate at once, one of flat s
   CHECK(next_rebuild(segments, 0, kPlan) == PlannedStep{0, 4, IndexType::kFlat});
 }
 
+TEST_CASE("flat segments beside each other get one approximation together") {
+  Segments segments{written(300'000, IndexType::kHnsw), written(16'384), written(65'536), written(4'000),
+                    written(262'144, IndexType::kHnsw)};
+  CHECK(next_rebuild(segments, 0, kPlan) == PlannedStep{1, 3, IndexType::kHnsw});
+  // Alone, none of them is large enough.
+  segments[2] = written(16'384);
+  CHECK(!next_rebuild(segments, 0, kPlan));
+}
+
 TEST_CASE("a collection that became flat loses its approximations") {
   auto plan = kPlan;
   plan.type = IndexType::kFlat;
