@@ -42,8 +42,8 @@ void apply(VectorIndex& index, const ImageStore& store, const WriteResult& writt
 
 std::set<std::uint64_t> rows_of(const VectorIndex& index) {
   std::set<std::uint64_t> rows;
-  for (const auto& hit : index.snapshot()->search(std::vector<float>{1, 1, 1}, 1, {.limit = 10'000, .exact = true}).at(0))
-    rows.insert(hit.row);
+  const auto hits = index.snapshot()->search(std::vector<float>{1, 1, 1}, 1, {.limit = 10'000, .exact = true});
+  for (const auto& hit : hits.at(0)) rows.insert(hit.row);
   return rows;
 }
 
