@@ -9,7 +9,7 @@ using namespace clipdex::tests;
 
 TEST_CASE("a full disk is answered with 507, reading goes on, and what was acknowledged is there") {
   TemporaryDirectory data;
-  const std::string command = "mount -t tmpfs -o size=64m tmpfs " + data.path().string() + " && exec " + kProgram +
+  const std::string command = "mount -t tmpfs -o size=160m tmpfs " + data.path().string() + " && exec " + kProgram +
                               " serve --port 0 --data " + data.path().string() + "/data";
   ChildProcess process({"unshare", "--user", "--map-root-user", "--mount", "sh", "-c", command});
   std::string url;
@@ -19,13 +19,16 @@ TEST_CASE("a full disk is answered with 507, reading goes on, and what was ackno
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   RestClient client(url);
-  // Something to make room with later.
+  // Something to make room with later: the log of the full collection is written to files when its store is opened again.
   client.put("/v1/collections/ballast", {{"store", "original"}});
   std::string noise(std::size_t{12} << 20, '\0');
   std::mt19937 random_noise(1);
   for (auto& byte : noise) byte = static_cast<char>(random_noise());
-  client.post("/v1/collections/ballast/images", {{"images", {image_of("ballast", gallery_file("cat.png") + noise)}}});
-  REQUIRE(client.status() == 200);
+  for (int i = 0; i < 4; ++i) {
+    noise.front() = static_cast<char>(i);
+    client.post("/v1/collections/ballast/images", {{"images", {image_of("ballast" + std::to_string(i), gallery_file("cat.png") + noise)}}});
+    REQUIRE(client.status() == 200);
+  }
   client.put("/v1/collections/c", {{"store", "original"}});
   REQUIRE(client.status() == 201);
   const std::string png = gallery_file("dog.png");
