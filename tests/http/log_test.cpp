@@ -70,7 +70,8 @@ TEST_CASE("a log line is bounded and one line, whatever was sent") {
     CapturedLog log(format);
     {
       ServedEngine served(ServerOptions{.log_format = format});
-      served.client().Get("/" + std::string(7'000, 'a') + "%0A\xff\xfe\x1b[31m");
+      const std::string long_path(7'000, 'a');
+      served.client().Get("/" + long_path + "%0A\xff\xfe\x1b[31m");
     }
     spdlog::error("{}", std::string(100'000, 'b') + "\nforged line");
     const auto lines = log.lines();
