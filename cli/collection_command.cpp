@@ -88,7 +88,9 @@ void add_collection_command(CLI::App& program, Action& action) {
                    "What to keep of each picture besides its embedding and metadata; an original comes with its thumbnail")
       ->check(CLI::IsMember({"none", "thumbnail", "original"}))
       ->capture_default_str();
-  creating->add_option("--index", options->index, "auto, flat (exact), hnsw or ivf_pq; auto chooses by size and memory")->check(CLI::IsMember({"auto", "flat", "hnsw", "ivf_pq"}))->capture_default_str();
+  creating->add_option("--index", options->index, "auto, flat (exact), hnsw or ivf_pq; auto chooses by size and memory")
+      ->check(CLI::IsMember({"auto", "flat", "hnsw", "ivf_pq"}))
+      ->capture_default_str();
   auto* showing = add(*command, "show", "Counts, sizes and settings as JSON", show, action, options);
   showing->add_option("name", options->name, "Name")->required()->check(check_text);
   showing->add_flag("--json", options->json, "JSON, which is what there is");

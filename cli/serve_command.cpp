@@ -158,14 +158,16 @@ void add_serve_command(CLI::App& program, Action& action) {
       ->capture_default_str();
   command->add_option("--encoder-threads", options->encoder_threads, "Threads of the encoder (default: one a core)")
       ->check(CLI::Range(1, 1024));
-  command->add_option("--query-cache", options->query_cache, "Memory for the embeddings of texts that were searched for lately, such as 64MiB")
+  command
+      ->add_option("--query-cache", options->query_cache, "Memory for the embeddings of texts that were searched for lately, such as 64MiB")
       ->transform(CLI::AsSizeValue(false))
       ->capture_default_str();
   command
       ->add_option("--index-memory", options->index.memory_max,
                    "What the index of one collection may plan with, such as 8GiB (default: half of the machine's memory)")
       ->transform(CLI::AsSizeValue(false));
-  command->add_option("--index-threads", options->index.threads, "Threads that build indexes in the background (default: half of the cores)")
+  command
+      ->add_option("--index-threads", options->index.threads, "Threads that build indexes in the background (default: half of the cores)")
       ->check(CLI::Range(1, 1024));
   command->add_flag("--exact-decode", options->exact_decode, kExactDecodeHelp);
   command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error or off; a request is one line at info")

@@ -160,7 +160,6 @@ void add_exact_decode_option(CLI::App& command, TargetOptions& options) {
   command.add_flag("--exact-decode", options.exact_decode, std::string("With --data: ") + kExactDecodeHelp);
 }
 
-
 Place place_of(const TargetOptions& options) {
   Place place{.server = options.server, .data = options.data};
   if (!place.server.empty() && !place.data.empty()) throw std::invalid_argument("--server and --data exclude each other: name one of them");

@@ -10,8 +10,9 @@
 
 namespace clipdex::encoder {
 
-// A step cannot be interrupted, so a query that arrives waits for the end of the one that runs. While there are queries, a batch's steps are
-// cut to about kStepBesideQueries, by how long pictures took lately; without queries they are as long as is fastest. Any thread may call it.
+// A step cannot be interrupted, so a query that arrives waits for the end of the one that runs. While there are queries, a batch's steps
+// are cut to about kStepBesideQueries, by how long pictures took lately; without queries they are as long as is fastest. Any thread may
+// call it.
 class StepSize {
  public:
   using Clock = std::chrono::steady_clock;

@@ -8,8 +8,8 @@
 
 namespace clipdex::engine {
 
-// What went wrong with a file, as callers know it: DiskFullError where the disk is full, else std::runtime_error. `what` is the beginning of a
-// sentence that ends in the cause.
+// What went wrong with a file, as callers know it: DiskFullError where the disk is full, else std::runtime_error. `what` is the beginning
+// of a sentence that ends in the cause.
 [[noreturn]] void fail_as_disk(const std::string& what, const std::filesystem::filesystem_error& error,
                                const std::string& remedy = "Free some space");
 

@@ -22,7 +22,7 @@ struct EngineOptions {
   std::filesystem::path model;
   ImageLimits limits;
   EncoderOptions encoder;
-  bool exact_decode = false;                    // false: large JPEGs are decoded at the reduced size that the model needs
+  bool exact_decode = false;  // false: large JPEGs are decoded at the reduced size that the model needs
   std::size_t query_cache_bytes = std::size_t{64} << 20;
   IndexTuning index;
   std::chrono::milliseconds drop_wait{30'000};  // how long drop_collection() waits for the requests under way
@@ -81,11 +81,12 @@ class Engine {
   // ConflictError, and nothing is dropped, if somebody holds the collection for longer than EngineOptions::drop_wait.
   bool drop_collection(std::string_view name);
 
-  // All collections, each as it is at one moment, in a new directory on the data directory's file system. Files are shared by hard links: it
-  // takes no room at first, and fractions of a second. Writes and searches go on. Throws ConflictError (it exists; a collection is unusable),
-  // std::invalid_argument (another file system), DiskFullError.
+  // All collections, each as it is at one moment, in a new directory on the data directory's file system. Files are shared by hard links:
+  // it takes no room at first, and fractions of a second. Writes and searches go on. Throws ConflictError (it exists; a collection is
+  // unusable), std::invalid_argument (another file system), DiskFullError.
   SnapshotInfo create_snapshot(const std::filesystem::path& directory);
-  // The same within the data directory, below snapshots/. Names: as collections'; "": the time. Throws std::invalid_argument for another name.
+  // The same within the data directory, below snapshots/. Names: as collections'; "": the time. Throws std::invalid_argument for another
+  // name.
   NamedSnapshot create_named_snapshot(const std::string& name);
   // Of those within the data directory, in order.
   std::vector<std::string> snapshots() const;

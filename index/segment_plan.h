@@ -8,10 +8,11 @@
 //
 // Copying rows is cheap (it is bound by the disk) and building a graph or codes is not: 1 ms a row and more. So sealed buffers are written
 // first, then merges of flat segments that are due are done, flat again; only when nothing of this is left to do is an approximation built
-// for a flat segment that is large enough, together with the flat ones beside it. During a bulk load, which is quicker than any build, buffers that are sealed while a build runs
-// are written beside it and then merged in one step however many there are: the total work stays near one build of everything. Where rows
-// arrive slowly, each is built once a tier: 1 + log4(1M / 8k) = 4.5 times on its way to a million. A merge that takes in an approximate
-// segment builds the result's approximation in the same step, so that no row that was searched quickly is scanned meanwhile.
+// for a flat segment that is large enough, together with the flat ones beside it. During a bulk load, which is quicker than any build,
+// buffers that are sealed while a build runs are written beside it and then merged in one step however many there are: the total work stays
+// near one build of everything. Where rows arrive slowly, each is built once a tier: 1 + log4(1M / 8k) = 4.5 times on its way to a million.
+// A merge that takes in an approximate segment builds the result's approximation in the same step, so that no row that was searched quickly
+// is scanned meanwhile.
 //
 // A segment with more than kDeadShare of tombstones is rebuilt alone; one without live rows is dropped.
 #pragma once
