@@ -12,7 +12,7 @@ void SealedSegment::search(std::span<const float> queries, std::size_t n, const 
                            std::vector<std::vector<Hit>>& hits) const {
   const ScanInput input{
       .vectors = parts_.vectors, .rows = parts_.rows, .dimension = parts_.dimension, .deleted = deleted, .allowed = options.allowed};
-  if (options.exact || !parts_.approximation) {
+  if (is_scanned(options)) {
     scan(input, queries, n, options.limit, hits);
   } else {
     parts_.approximation->search(input, queries, n, options.limit, options.effort, hits);

@@ -44,7 +44,8 @@ class SealedSegment {
   bool on_disk() const { return parts_.file_number != 0; }
   const SegmentParts& parts() const { return parts_; }
 
-  // As scan() if `options.exact` or without an approximation, otherwise as Approximation::search().
+  bool is_scanned(const SearchOptions& options) const { return options.exact || !parts_.approximation; }
+  // As scan() if is_scanned(), otherwise as Approximation::search().
   void search(std::span<const float> queries, std::size_t n, const SearchOptions& options, const Tombstones* deleted,
               std::vector<std::vector<Hit>>& hits) const;
   std::size_t memory_bytes() const;

@@ -26,8 +26,6 @@ SegmentStatistics describe(const SegmentView& view) {
 // Numbers that a pass reads from which on it is shared: smaller passes stay in a core's cache, and the others go on beside them.
 constexpr std::size_t kWorkToShare = std::size_t{1} << 20;
 
-bool is_scanned(const SegmentView& view, const SearchOptions& options) { return options.exact || view.segment->type() == IndexType::kFlat; }
-
 // What the tail of `list` behind the best `limit` is does not matter.
 void keep_best(std::vector<Hit>& list, const SearchOptions& options) {
   std::erase_if(list, [&](const Hit& hit) { return hit.score < options.min_score; });
@@ -50,7 +48,7 @@ std::vector<std::vector<Hit>> Snapshot::search(std::span<const float> queries, s
   std::vector<std::vector<Hit>> hits(n);
   std::size_t scanned = impl_->buffered;
   for (const auto& view : impl_->segments) {
-    if (is_scanned(view, options)) {
+    if (view.segment->is_scanned(options)) {
       scanned += view.rows();
     } else {
       view.segment->search(queries, n, options, view.deleted.get(), hits);
@@ -59,7 +57,7 @@ std::vector<std::vector<Hit>> Snapshot::search(std::span<const float> queries, s
   const auto pass = [this](std::span<const float> passed, std::size_t count, const SearchOptions& wanted,
                            std::vector<std::vector<Hit>>& found) {
     for (const auto& view : impl_->segments) {
-      if (is_scanned(view, wanted)) view.segment->search(passed, count, wanted, view.deleted.get(), found);
+      if (view.segment->is_scanned(wanted)) view.segment->search(passed, count, wanted, view.deleted.get(), found);
     }
     if (impl_->buffered == 0) return;
     scan({.vectors = impl_->buffer->vectors(),
