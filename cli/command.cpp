@@ -79,6 +79,8 @@ int run(int argc, char** argv) {
   add_embed_command(program, action);
   add_classify_command(program, action);
   add_model_command(program, action);
+  add_train_command(program, action);
+  add_eval_command(program, action);
   add_version_command(program, action);
   remove_marks(program);
   try {

@@ -37,6 +37,8 @@ void add_classify_command(CLI::App& program, Action& action);
 void add_snapshot_command(CLI::App& program, Action& action);
 void add_export_command(CLI::App& program, Action& action);
 void add_model_command(CLI::App& program, Action& action);
+void add_train_command(CLI::App& program, Action& action);
+void add_eval_command(CLI::App& program, Action& action);
 void add_version_command(CLI::App& program, Action& action);
 
 }  // namespace clipdex::cli

@@ -30,8 +30,14 @@ std::string duration(double seconds) {
 
 }  // namespace
 
-Progress::Progress(std::string what, std::optional<std::size_t> total)
-    : what_(std::move(what)), total_(total), terminal_(::isatty(STDERR_FILENO) == 1), start_(Clock::now()), last_(start_) {
+Progress::Progress(std::string what, std::optional<std::size_t> total, std::size_t done)
+    : what_(std::move(what)),
+      total_(total),
+      done_(done),
+      before_(done),
+      terminal_(::isatty(STDERR_FILENO) == 1),
+      start_(Clock::now()),
+      last_(start_) {
   if (terminal_) draw();
 }
 
@@ -60,7 +66,7 @@ void Progress::erase() {
 
 void Progress::draw() {
   const double elapsed = seconds();
-  const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
+  const double rate = elapsed > 0 ? static_cast<double>(done_ - before_) / elapsed : 0;
   const std::size_t total = std::max(total_.value_or(0), done_);
   std::string line = what_ + " " + std::to_string(done_);
   if (total_) line += "/" + std::to_string(total);
@@ -72,6 +78,7 @@ void Progress::draw() {
   std::snprintf(speed, sizeof speed, " %.1f/s", rate);
   line += speed;
   if (rate > 0 && total_ && done_ < total) line += ", " + duration(static_cast<double>(total - done_) / rate) + " left";
+  if (!note_.empty()) line += "  " + note_;
   if (!terminal_) {
     std::fprintf(stderr, "%s\n", line.c_str());
     return;

@@ -191,6 +191,8 @@ bool is_huggingface_config(const fs::path& file) {
   return top.has("model_type") || top.has("text_config") || top.has("vision_config") || !top.has("architecture");
 }
 
+bool is_open_clip_config(const fs::path& file) { return ConfigSection::read(file).has("model_cfg"); }
+
 // Defaults are transformers' CLIPTextConfig and CLIPVisionConfig: files on the hub leave keys out.
 ClipConfig read_huggingface_config(const fs::path& file) {
   const auto top = ConfigSection::read(file);

@@ -11,6 +11,8 @@ namespace clipdex::encoder {
 
 // Whether a config.json is transformers': timm's beside open_clip's weights bear the same name and are something else.
 bool is_huggingface_config(const std::filesystem::path& config_json);
+// Whether any JSON file is an open_clip_config.json by what is in it.
+bool is_open_clip_config(const std::filesystem::path& file);
 
 // Transformers' config.json with its defaults (CLIPConfig). Throws std::runtime_error that names the file, the key and the remedy.
 ClipConfig read_huggingface_config(const std::filesystem::path& config_json);

@@ -1,12 +1,10 @@
 // Any readable model -> a directory of safetensors that transformers (or, for a ModifiedResNet, open_clip) reads as well.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
-#include <string>
 
+#include "encoder/model_writer.h"
 #include "encoder/tensor_view.h"
 
 namespace clipdex::encoder {
@@ -16,15 +14,10 @@ struct ConversionOptions {
   // half-precision matrices, as openai/CLIP's convert_weights leaves them.
   std::optional<TensorType> type;
   bool replace = false;  // what lies at the destination, if that is a model's directory
-  std::function<void(std::uint64_t bytes, std::uint64_t bytes_total)> progress;
+  WriteProgress progress;
 };
 
-struct Conversion {
-  std::string layout;        // "huggingface" or "open_clip"
-  std::string reason;        // why it is not Hugging Face's; empty where it is
-  std::string weights_file;  // in the new directory
-  std::uint64_t bytes = 0;
-};
+using Conversion = WrittenModel;
 
 // Writes `destination`: configuration, weights, preprocessing and copies of the tokenizer's files. It gives the same embeddings, bit for
 // bit where no tensor is narrowed. Tensors go one by one, so memory is bounded. All is written to a directory beside it that is renamed

@@ -19,5 +19,6 @@ export PYTHONPATH=$references:$here PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1 T
 script=compare.py
 case ${1:-} in
   fixtures) script=make_fixtures.py; shift ;;
+  training-fixtures) script=make_training_fixtures.py; shift ;;
 esac
 exec python3 "$here/$script" --program "$program" --work "$cache" "$@"

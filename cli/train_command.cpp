@@ -1,0 +1,189 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "cli/arguments.h"
+#include "cli/command.h"
+#include "cli/dataset_options.h"
+#include "cli/json_line.h"
+#include "cli/progress.h"
+#include "cli/stop_signal.h"
+#include "cli/table.h"
+#include "engine/training.h"
+
+namespace clipdex::cli {
+namespace {
+
+struct TrainOptions {
+  engine::TrainingOptions training;
+  bool json = false;
+};
+
+std::string note_of(const engine::StepMetrics& metrics) {
+  char text[160];
+  std::snprintf(text, sizeof text, "loss %.4f  scale %.1f  lr %.2e  %.0f samples/s", metrics.loss, metrics.logit_scale,
+                metrics.learning_rate, metrics.samples_per_second);
+  return text;
+}
+
+std::string line_of(const engine::Recalls& recalls) {
+  char text[200];
+  std::snprintf(text, sizeof text, "R@1/5/10: text to image %.1f %.1f %.1f, image to text %.1f %.1f %.1f (%zu images, %zu captions)",
+                recalls.text_to_image[0], recalls.text_to_image[1], recalls.text_to_image[2], recalls.image_to_text[0],
+                recalls.image_to_text[1], recalls.image_to_text[2], recalls.images, recalls.captions);
+  return text;
+}
+
+int run_training(const TrainOptions& options) {
+  const StopSignal signal;
+  std::unique_ptr<Progress> progress;
+  engine::TrainingEvents events;
+  events.step = [&](const engine::StepMetrics& metrics) {
+    if (!progress) progress = std::make_unique<Progress>("training step", metrics.steps, metrics.step - 1);
+    progress->note(note_of(metrics));
+    progress->advance(1);
+    if (metrics.validation) progress->message("step " + std::to_string(metrics.step) + ": " + line_of(*metrics.validation));
+  };
+  events.message = [&](const std::string& text) {
+    constexpr std::size_t kColumnsMax = 500;
+    if (progress) return progress->message(text);
+    std::fprintf(stderr, "%s\n", printable(text, kColumnsMax).c_str());
+  };
+  events.stop = [&] { return signal.requested(); };
+  const auto result = engine::train(options.training, events);
+  progress.reset();
+  const auto bad = options.training.out / "bad_samples.jsonl";
+  if (result.bad_samples > 0)
+    std::fprintf(stderr, "%s samples were left out: %s says which and why\n", std::to_string(result.bad_samples).c_str(), bad.c_str());
+  if (options.json) {
+    std::cout << json_line({{"finished", result.finished},
+                            {"step", result.step},
+                            {"steps", result.steps},
+                            {"loss", result.loss},
+                            {"bad_samples", result.bad_samples},
+                            {"model", result.finished ? nlohmann::json(result.model.string()) : nlohmann::json(nullptr)}});
+  }
+  if (!result.finished) {
+    std::fprintf(stderr, "stopped at step %s of %s, with a checkpoint: the same command goes on from there\n",
+                 std::to_string(result.step).c_str(), std::to_string(result.steps).c_str());
+    return kFailure;
+  }
+  std::fprintf(stderr, "the model is in %s, the curves are in %s\n", result.model.c_str(), (options.training.out / "training.svg").c_str());
+  return kSuccess;
+}
+
+void add_model_options(CLI::App& command, engine::TrainingOptions& training) {
+  command.add_option("--config", training.config, "From scratch: a published name (ViT-B/32, RN50, ...) or a configuration file")
+      ->check(check_not_empty)
+      ->group("Model");
+  command.add_option("--from", training.from, "Fine-tuning: a model directory or checkpoint to go on from")
+      ->check(check_not_empty)
+      ->group("Model");
+  command.add_option("--tokenizer", training.tokenizer, "From scratch: a tokenizer's files")->check(check_not_empty)->group("Model");
+  command.add_option("--vocabulary-size", training.vocabulary_size, "From scratch: train a tokenizer of so many tokens on the captions")
+      ->group("Model");
+  command.add_flag("--freeze-image", training.freeze_image, "Train the text tower alone (locked-image tuning); with --from")
+      ->group("Model");
+  command.add_flag("--freeze-text", training.freeze_text, "Train the image tower alone; with --from")->group("Model");
+}
+
+void add_schedule_options(CLI::App& command, TrainOptions& options) {
+  auto& training = options.training;
+  command.add_option("--batch", training.batch, "Pairs a step")->capture_default_str()->group("Optimization");
+  command
+      .add_option("--micro-batch", training.micro_batch,
+                  "Pairs that go through the towers at once, if memory holds no whole batch; the gradient is the same")
+      ->group("Optimization");
+  auto* epochs =
+      command.add_option("--epochs", training.epochs, "How often each sample is seen")->capture_default_str()->group("Optimization");
+  command.add_option("--steps", training.steps, "Batches, instead of epochs; saves counting the samples")
+      ->excludes(epochs)
+      ->group("Optimization");
+  command.add_option("--learning-rate,--lr", training.learning_rate, "At its highest, after the warm-up")
+      ->capture_default_str()
+      ->group("Optimization");
+  command.add_option("--warmup", training.warmup_steps, "Steps until then, at most a tenth of all; a cosine follows")
+      ->capture_default_str()
+      ->group("Optimization");
+  command.add_option("--weight-decay", training.weight_decay, "Of matrices; gains and biases have none")
+      ->capture_default_str()
+      ->group("Optimization");
+  command.add_option("--beta1", training.beta1, "Of AdamW (default 0.9)")->check(CLI::Range(0.0, 0.9999))->group("Optimization");
+  command.add_option("--beta2", training.beta2, "Of AdamW (default 0.98; ResNets 0.999)")
+      ->check(CLI::Range(0.0, 0.999999))
+      ->group("Optimization");
+  command.add_option("--epsilon", training.epsilon, "Of AdamW (default 1e-6; ResNets 1e-8)")
+      ->check(CLI::Range(0.0, 1.0))
+      ->group("Optimization");
+  command.add_option("--clip-norm", training.clip_norm, "Greatest norm of the gradient; 0: no limit")
+      ->capture_default_str()
+      ->group("Optimization");
+  command.add_option("--crop-scale", training.crop_scale_min, "Least share of the picture that a random crop keeps; 1: no augmentation")
+      ->capture_default_str()
+      ->group("Optimization");
+  command.add_flag("--unique-captions", training.unique_captions, "Never the same caption twice in a batch, for data that repeats itself")
+      ->group("Optimization");
+}
+
+void add_run_options(CLI::App& command, TrainOptions& options) {
+  auto& training = options.training;
+  const std::map<std::string, engine::Device> devices = {{"cpu", engine::Device::kCpu}, {"cuda", engine::Device::kCuda}};
+  const std::map<std::string, engine::Precision> precisions = {
+      {"fp32", engine::Precision::kFp32}, {"bf16", engine::Precision::kBf16}, {"fp16", engine::Precision::kFp16}};
+  command.add_option("--device", training.device, "cpu or cuda")->transform(CLI::CheckedTransformer(devices))->group("Run");
+  command.add_option("--precision", training.precision, "fp32, or bf16 or fp16 (cuda): mixed, with weights in fp32")
+      ->transform(CLI::CheckedTransformer(precisions))
+      ->group("Run");
+  command.add_option("--threads", training.threads, "Threads (default: one a core)")->check(CLI::Range(1, 4096))->group("Run");
+  command.add_option("--seed", training.seed, "Of everything random: the same seed gives the same training")
+      ->capture_default_str()
+      ->group("Run");
+  command.add_option("--shuffle", training.shuffle, "Samples in the shuffle buffer")->capture_default_str()->group("Run");
+  command.add_option("--checkpoint-every", training.checkpoint_every, "Steps; 0: only at the end")->capture_default_str()->group("Run");
+  command.add_option("--keep", training.checkpoints_kept, "Checkpoints to keep")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000))
+      ->group("Run");
+  command.add_option("--validation", training.validation.words, "Data to measure recall on while training")
+      ->check(check_not_empty)
+      ->group("Run");
+  command.add_option("--evaluate-every", training.evaluate_every, "Steps; 0: only at the end")->capture_default_str()->group("Run");
+  command.add_option("--validation-max", training.validation_max, "Pictures of it")->capture_default_str()->group("Run");
+  command.add_flag("--restart", training.restart, "Begin anew where --out holds a training")->group("Run");
+  command.add_flag("--json", options.json, "One JSON line on stdout at the end")->group("Run");
+}
+
+}  // namespace
+
+void add_train_command(CLI::App& program, Action& action) {
+  auto* command = program.add_subcommand("train", "Train a CLIP on pictures with captions, from scratch or from a model");
+  auto options = std::make_shared<TrainOptions>();
+  command->add_option("data", options->training.train.words, std::string("Training data: ") + kDatasetHelp)
+      ->required()
+      ->check(check_not_empty);
+  command->add_option("--out,-o", options->training.out, "Folder for model, checkpoints and curves; with a training in it: goes on")
+      ->required()
+      ->check(check_not_empty);
+  add_model_options(*command, options->training);
+  add_schedule_options(*command, *options);
+  add_run_options(*command, *options);
+  add_dataset_options(*command, options->training.train.options);
+  command->footer(
+      "Examples:\n"
+      "  clipdex train train.tar --config small.json --vocabulary-size 4096 --epochs 30 --out run1\n"
+      "  clipdex train captions.tsv --from models/clip-vit-base-patch32 --freeze-image --lr 1e-5 --out run2 --validation val.tsv\n"
+      "Ctrl-C ends with a checkpoint; the same command goes on from it. docs/training.md tells more.");
+  command->callback([options, &action] {
+    action = [options] {
+      options->training.validation.options = options->training.train.options;
+      return run_training(*options);
+    };
+  });
+}
+
+}  // namespace clipdex::cli

@@ -1,0 +1,78 @@
+// Samples -> batches of pixels and tokens. No LibTorch shows here.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+#include "encoder/preprocessing.h"
+#include "encoder/tokenizer.h"
+#include "encoder/training/sample_stream.h"
+
+namespace clipdex::training {
+
+struct Batch {
+  std::size_t pairs = 0;
+  std::vector<float> pixels;                      // [pairs, 3, height, width], normalised
+  std::vector<std::vector<std::int32_t>> tokens;  // ids with start and end token, at most the context's length
+  DataPosition after;                             // where the next batch begins
+};
+
+struct LoaderOptions {
+  std::size_t batch = 0;
+  int threads = 1;        // that decode
+  std::size_t ahead = 0;  // batches that are made before they are asked for; 0: decoding and training take turns with the cores
+  double crop_scale_min = 0.9;
+  bool unique_captions = false;
+  std::size_t context_length = 77;
+  std::size_t picture_bytes_max = std::size_t{32} << 20;
+  ShuffleOptions shuffle;
+  // Called for each sample that is left out, with where it is and why, from whatever thread makes batches, one at a time.
+  std::function<void(const std::string& where, const std::string& why)> bad_sample;
+};
+
+// The same options and position give the same batches, whatever the number of threads. One thread at a time.
+class BatchLoader {
+ public:
+  // The dataset and the tokenizer must outlive it.
+  BatchLoader(const datasets::Dataset& dataset, const encoder::Tokenizer& tokenizer, const encoder::Preprocessing& preprocessing,
+              LoaderOptions options, DataPosition start = {});
+  ~BatchLoader();
+  BatchLoader(const BatchLoader&) = delete;
+  BatchLoader& operator=(const BatchLoader&) = delete;
+
+  // Always full. Throws std::runtime_error where the data cannot fill a batch: a whole epoch had not one sample that could be used.
+  Batch next();
+
+ private:
+  struct Candidate;
+
+  Batch make();
+  std::vector<Candidate> take(std::size_t count);
+  void decode(Candidate& candidate) const;
+  bool choose_caption(Candidate& candidate, std::unordered_set<std::string>& taken) const;
+  void make_ahead();
+
+  const encoder::Tokenizer& tokenizer_;
+  encoder::Preprocessing preprocessing_;
+  LoaderOptions options_;
+  SampleStream stream_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Batch> ready_;
+  std::exception_ptr failure_;
+  bool stopping_ = false;
+  std::thread producer_;
+};
+
+}  // namespace clipdex::training

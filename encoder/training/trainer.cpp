@@ -1,0 +1,296 @@
+#include "encoder/training/trainer.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "encoder/training/adamw.h"
+#include "encoder/training/batch_loader.h"
+#include "encoder/training/batch_tensors.h"
+#include "encoder/training/contrastive_loss.h"
+#include "encoder/training/learning_rate.h"
+#include "encoder/training/loss_scale.h"
+#include "encoder/training/precision_scope.h"
+#include "encoder/training/training_checkpoint.h"
+#include "encoder/training/training_log.h"
+#include "encoder/training/training_setup.h"
+#include "encoder/training/validation.h"
+#include "encoder/usable_cores.h"
+
+namespace clipdex::training {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// One training a folder.
+class FolderLock {
+ public:
+  explicit FolderLock(const fs::path& folder) {
+    std::error_code error;
+    fs::create_directories(folder, error);
+    if (error) throw std::runtime_error("cannot make " + folder.string() + ": " + error.message());
+    const auto file = folder / "training.lock";
+    descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor_ < 0) throw std::runtime_error("cannot write " + file.string());
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+    ::close(descriptor_);
+    throw std::runtime_error("another training is running in " + folder.string());
+  }
+  ~FolderLock() { ::close(descriptor_); }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
+std::string read_text(const fs::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+AdamWOptions optimizer_options(const TrainingOptions& options, const encoder::ClipConfig& config) {
+  const bool resnet = config.vision.kind == encoder::VisionKind::kResNet;
+  return {.beta1 = options.beta1.value_or(0.9),
+          .beta2 = options.beta2.value_or(resnet ? 0.999 : 0.98),
+          .epsilon = options.epsilon.value_or(resnet ? 1e-8 : 1e-6),
+          .weight_decay = options.weight_decay};
+}
+
+class Trainer {
+ public:
+  Trainer(const TrainingOptions& options, const TrainingEvents& events);
+  TrainingResult run();
+
+ private:
+  void resume_or_begin();
+  void make_loader();
+  StepMetrics make_step();
+  void take_step(double norm, double rate);
+  void evaluate(StepMetrics& metrics);
+  void save();
+  TrainingResult finish(bool finished, const StepMetrics& last);
+
+  fs::path checkpoints() const { return options_.out / "checkpoints"; }
+
+  const TrainingOptions& options_;
+  const TrainingEvents& events_;
+  FolderLock lock_;
+  int threads_;
+  at::Device device_;
+  TrainingSetup setup_;
+  std::unique_ptr<AdamW> optimizer_;
+  TrainingState state_;
+  LossScale loss_scale_;
+  std::unique_ptr<TrainingLog> log_;
+  std::unique_ptr<BatchLoader> loader_;
+  std::atomic<std::uint64_t> bad_samples_ = 0;
+  std::uint64_t saved_step_ = 0;
+};
+
+at::Device device_of(Device device) {
+  if (device == Device::kCpu) return at::kCPU;
+  if (!torch::cuda::is_available())
+    throw std::invalid_argument("--device cuda: this LibTorch finds no CUDA device; --device cpu works anywhere");
+  return at::kCUDA;
+}
+
+// Before anything is written: an earlier training's checkpoints are gone on from only with its own options.
+void check_folder(const TrainingOptions& options) {
+  const auto checkpoints = options.out / "checkpoints";
+  if (options.restart) fs::remove_all(checkpoints);
+  const auto before = options.out / "training.json";
+  if (newest_checkpoint(checkpoints) && fs::exists(before)) {
+    const auto changed = differences(read_text(before), describe(options));
+    if (!changed.empty())
+      throw std::invalid_argument(options.out.string() + " holds a training with other options (" + changed +
+                                  "): give the same ones to go on with it, --restart to begin anew, or another --out");
+  }
+}
+
+TrainingSetup checked_set_up(const TrainingOptions& options, const TrainingEvents& events) {
+  check_folder(options);
+  return set_up(options, events);
+}
+
+Trainer::Trainer(const TrainingOptions& options, const TrainingEvents& events)
+    : options_(options),
+      events_(events),
+      lock_(options.out),
+      threads_(options.threads > 0 ? options.threads : encoder::usable_cores()),
+      device_(device_of(options.device)),
+      setup_(checked_set_up(options, events)) {
+  at::set_num_threads(threads_);
+  setup_.model.to(device_);
+  optimizer_ = std::make_unique<AdamW>(setup_.model, optimizer_options(options, setup_.model.config()));
+  resume_or_begin();
+  make_loader();
+}
+
+void Trainer::resume_or_begin() {
+  if (options_.precision == Precision::kFp16) loss_scale_.factor = LossScale::kInitial;
+  if (const auto checkpoint = newest_checkpoint(checkpoints())) {
+    state_ = read_checkpoint(*checkpoint, setup_.model, *optimizer_);
+    loss_scale_ = {.factor = state_.loss_scale, .good_steps = state_.steps_at_scale};
+    bad_samples_ = state_.bad_samples;
+    saved_step_ = state_.step;
+    events_.message("going on from " + checkpoint->string());
+  } else {
+    std::ofstream file(options_.out / "training.json", std::ios::trunc);
+    file << describe(options_);
+    if (!file.flush()) throw std::runtime_error("cannot write " + (options_.out / "training.json").string() + ": is the disk full?");
+  }
+  log_ = std::make_unique<TrainingLog>(options_.out, state_.step);
+}
+
+void Trainer::make_loader() {
+  LoaderOptions loader{.batch = options_.batch,
+                       .threads = threads_,
+                       // On the CPU the cores cannot do both at once; a GPU is not to wait.
+                       .ahead = options_.device == Device::kCpu ? 0U : 4U,
+                       .crop_scale_min = options_.crop_scale_min,
+                       .unique_captions = options_.unique_captions,
+                       .context_length = static_cast<std::size_t>(setup_.model.config().text.context_length),
+                       .shuffle = {.seed = options_.seed, .samples = options_.shuffle}};
+  loader.bad_sample = [this](const std::string& where, const std::string& why) {
+    ++bad_samples_;
+    log_->bad_sample(where, why);
+  };
+  loader_ = std::make_unique<BatchLoader>(setup_.train, setup_.tokenizer, setup_.files.preprocessing, std::move(loader), state_.position);
+}
+
+// What a step that must not be made is told with.
+[[noreturn]] void fail_numbers(const char* what, std::uint64_t step, const fs::path& checkpoints) {
+  const auto good = newest_checkpoint(checkpoints);
+  throw std::runtime_error(std::string(what) + " is no finite number at step " + std::to_string(step) + ", so the training stops; " +
+                           (good ? "the last good checkpoint is " + good->string() : "there is no checkpoint yet") +
+                           ". A lower --learning-rate, a longer --warmup or --clip-norm 1 usually help");
+}
+
+void Trainer::take_step(double norm, double rate) {
+  if (std::isfinite(norm)) {
+    optimizer_->step(rate);
+    if (options_.precision == Precision::kFp16) loss_scale_.good();
+    const torch::NoGradGuard no_gradients;
+    constexpr double kLogitScaleMax = 4.6051702;  // ln 100, as the paper clamps it
+    setup_.model.logit_scale().clamp_(0, kLogitScaleMax);
+    return;
+  }
+  constexpr double kLossScaleMin = 1e-3;
+  if (options_.precision != Precision::kFp16 || loss_scale_.factor < kLossScaleMin)
+    fail_numbers("the gradient", state_.step + 1, checkpoints());
+  loss_scale_.overflow();
+}
+
+StepMetrics Trainer::make_step() {
+  const auto start = Clock::now();
+  auto batch = loader_->next();
+  const double waited = seconds_since(start);
+  const BatchTensors tensors(std::move(batch), setup_.files.preprocessing, device_);
+  const auto pairs = tensors.pairs();
+  const auto micro_batch =
+      options_.micro_batch == 0 ? pairs : static_cast<std::int64_t>(std::min<std::size_t>(options_.micro_batch, options_.batch));
+  const auto encode = [&](std::int64_t first, std::int64_t count, bool update_statistics) {
+    const PrecisionScope precision(options_.precision, device_.type());
+    const auto [tokens, pooled_at] = tensors.texts(first, count);
+    return Features{.image = setup_.model.encode_image(tensors.pixels(first, count), /*training=*/true, update_statistics),
+                    .text = setup_.model.encode_text(tokens, pooled_at)};
+  };
+  optimizer_->zero_gradients();
+  const double loss = backward_contrastive(encode, pairs, micro_batch, setup_.model.logit_scale(), loss_scale_.factor);
+  if (!std::isfinite(loss)) fail_numbers("the loss", state_.step + 1, checkpoints());
+  const double norm = optimizer_->clip_gradients(options_.clip_norm, loss_scale_.factor);
+  const double rate = learning_rate(state_.step, setup_.steps, setup_.warmup_steps, options_.learning_rate);
+  take_step(norm, rate);
+  ++state_.step;
+  state_.position = tensors.after();
+  return {.step = state_.step,
+          .steps = setup_.steps,
+          .epoch = setup_.samples == 0 ? static_cast<double>(state_.position.epoch)
+                                       : static_cast<double>(state_.position.epoch) +
+                                             static_cast<double>(state_.position.taken) / static_cast<double>(setup_.samples),
+          .loss = loss,
+          .learning_rate = rate,
+          .logit_scale = std::exp(setup_.model.logit_scale().item<double>()),
+          .gradient_norm = std::isfinite(norm) ? norm : 0,
+          .samples_per_second = static_cast<double>(pairs) / seconds_since(start),
+          .data_seconds = waited};
+}
+
+void Trainer::evaluate(StepMetrics& metrics) {
+  if (!setup_.validation) return;
+  const bool due = metrics.step == setup_.steps || (options_.evaluate_every > 0 && metrics.step % options_.evaluate_every == 0);
+  if (!due) return;
+  metrics.validation = validate(setup_.model, setup_.tokenizer, setup_.files.preprocessing, *setup_.validation,
+                                {.images_max = options_.validation_max, .threads = threads_, .device = device_});
+}
+
+void Trainer::save() {
+  if (saved_step_ == state_.step) return;
+  state_.loss_scale = loss_scale_.factor;
+  state_.steps_at_scale = loss_scale_.good_steps;
+  state_.bad_samples = bad_samples_;
+  log_->flush();
+  write_checkpoint(checkpoints(), state_, setup_.model, *optimizer_, setup_.files, options_.checkpoints_kept);
+  saved_step_ = state_.step;
+}
+
+TrainingResult Trainer::finish(bool finished, const StepMetrics& last) {
+  save();
+  log_->flush();
+  TrainingResult result{.finished = finished,
+                        .step = state_.step,
+                        .steps = setup_.steps,
+                        .bad_samples = bad_samples_,
+                        .loss = last.loss,
+                        .model = {},
+                        .validation = last.validation};
+  if (finished) {
+    result.model = options_.out / "model";
+    write_trained_model(result.model, setup_.model, setup_.files);
+  }
+  return result;
+}
+
+TrainingResult Trainer::run() {
+  constexpr double kFlushSeconds = 10;
+  StepMetrics metrics{.step = state_.step, .steps = setup_.steps};
+  auto flushed = Clock::now();
+  while (state_.step < setup_.steps) {
+    metrics = make_step();
+    evaluate(metrics);
+    log_->add(metrics);
+    events_.step(metrics);
+    if (options_.checkpoint_every > 0 && state_.step % options_.checkpoint_every == 0) save();
+    if (seconds_since(flushed) > kFlushSeconds) {
+      log_->flush();
+      flushed = Clock::now();
+    }
+    if (state_.step < setup_.steps && events_.stop()) return finish(/*finished=*/false, metrics);
+  }
+  return finish(/*finished=*/true, metrics);
+}
+
+}  // namespace
+
+TrainingResult train(const TrainingOptions& options, const TrainingEvents& events) {
+  check(options);
+  return Trainer(options, events).run();
+}
+
+}  // namespace clipdex::training

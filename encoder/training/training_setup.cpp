@@ -1,0 +1,187 @@
+#include "encoder/training/training_setup.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include "encoder/clip_tensors.h"
+#include "encoder/config_files.h"
+#include "encoder/model_directory.h"
+#include "encoder/model_info.h"
+#include "encoder/published_models.h"
+#include "encoder/training/bpe_trainer.h"
+#include "encoder/training/initialization.h"
+#include "encoder/training/sample_stream.h"
+
+namespace clipdex::training {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+void require(bool good, const std::string& what) {
+  if (!good) throw std::invalid_argument(what);
+}
+
+encoder::ClipConfig named_config(const std::string& name) {
+  if (const auto published = encoder::published_config(name)) return *published;
+  if (fs::is_regular_file(name)) {
+    return encoder::is_open_clip_config(name) ? encoder::read_open_clip_config(name) : encoder::read_huggingface_config(name);
+  }
+  std::string names;
+  for (const auto& known : encoder::published_names()) names += (names.empty() ? "" : ", ") + known;
+  throw std::invalid_argument("--config " + name + " is neither a file nor one of " + names);
+}
+
+// The folder with the tokenizer of a training from scratch.
+fs::path make_tokenizer(const TrainingOptions& options, const datasets::Dataset& data, std::size_t context_length,
+                        const TrainingEvents& events) {
+  const auto folder = options.out / "tokenizer";
+  if (!options.tokenizer.empty()) return options.tokenizer;
+  if (encoder::Tokenizer::has_files(folder)) return folder;
+  events.message("training a tokenizer of " + std::to_string(options.vocabulary_size) + " tokens on the captions");
+  BpeTrainer trainer;
+  for (std::size_t shard = 0; shard < data.shards().size(); ++shard) {
+    const auto source = data.open_shard(shard);
+    while (const auto sample = source->next()) {
+      for (const auto& caption : sample->captions) trainer.add(caption);
+    }
+  }
+  trainer.train(options.vocabulary_size, folder, context_length);
+  return folder;
+}
+
+TrainableClip from_scratch(encoder::ClipConfig config, const encoder::Tokenizer& tokenizer, std::uint64_t seed) {
+  config.text.vocabulary_size = static_cast<int>(tokenizer.vocabulary_size());
+  config.text.end_token = -1;
+  require(tokenizer.end_token() + 1 == config.text.vocabulary_size, "the tokenizer's end token must be the last one of its vocabulary");
+  encoder::validate(config);
+  TrainableClip model(config);
+  initialize(model, seed);
+  return model;
+}
+
+// Transformers' rounding where transformers can open the result, so that pixels are the same there.
+encoder::Preprocessing preprocessing_for(const encoder::ClipConfig& config) {
+  encoder::Preprocessing preprocessing;
+  preprocessing.width = preprocessing.height = preprocessing.resize_to = config.vision.image_size;
+  if (config.vision.kind == encoder::VisionKind::kTransformer) preprocessing.convention = encoder::PreprocessingConvention::kHuggingFace;
+  return preprocessing;
+}
+
+void plan_steps(const TrainingOptions& options, TrainingSetup& setup, const TrainingEvents& events) {
+  setup.steps = options.steps;
+  if (setup.steps == 0) {
+    events.message("counting the samples");
+    setup.samples = count_samples(setup.train);
+    setup.steps = static_cast<std::uint64_t>(options.epochs * static_cast<double>(setup.samples) / static_cast<double>(options.batch));
+    require(setup.steps > 0, "the training data has " + std::to_string(setup.samples) + " samples, which make not one batch of " +
+                                 std::to_string(options.batch) + ": take a smaller --batch");
+  }
+  setup.warmup_steps = std::min(options.warmup_steps, setup.steps / 10);
+}
+
+}  // namespace
+
+void check(const TrainingOptions& options) {
+  require(!options.out.empty(), "--out names the folder that the training fills");
+  require(!options.train.words.empty(), "there is no training data: name files, tars or a manifest");
+  require(options.from.empty() != options.config.empty(),
+          "either --config (from scratch) or --from (a model to go on from) is needed, not both");
+  if (!options.from.empty()) {
+    require(options.tokenizer.empty() && options.vocabulary_size == 0, "a model that training goes on from has its own tokenizer");
+  } else {
+    require(options.tokenizer.empty() != (options.vocabulary_size == 0),
+            "a training from scratch needs either --tokenizer or --vocabulary-size, for one that is trained on the captions");
+    require(options.vocabulary_size == 0 || options.vocabulary_size >= kVocabularyMin,
+            "--vocabulary-size is " + std::to_string(kVocabularyMin) + " or more: the bytes and two special tokens");
+    require(!options.freeze_image && !options.freeze_text, "a tower can be frozen only with --from: from scratch it has learned nothing");
+  }
+  require(!(options.freeze_image && options.freeze_text), "with both towers frozen there is nothing to train");
+  constexpr std::size_t kBatchMax = 1U << 20;
+  require(options.batch >= 2 && options.batch <= kBatchMax,
+          "--batch is 2 to " + std::to_string(kBatchMax) + ": pairs are told apart from others");
+  require(options.steps > 0 || (std::isfinite(options.epochs) && options.epochs > 0), "--epochs is more than 0");
+  require(std::isfinite(options.learning_rate) && options.learning_rate > 0, "--learning-rate is more than 0");
+  require(std::isfinite(options.weight_decay) && options.weight_decay >= 0, "--weight-decay is 0 or more");
+  require(std::isfinite(options.clip_norm) && options.clip_norm >= 0, "--clip-norm is 0 (none) or more");
+  require(options.crop_scale_min > 0 && options.crop_scale_min <= 1, "--crop-scale is more than 0 and at most 1");
+  require(options.shuffle >= 1, "--shuffle is 1 (no shuffling) or more");
+  require(options.precision != Precision::kFp16 || options.device == Device::kCuda,
+          "--precision fp16 needs --device cuda: bf16 and fp32 work on the CPU");
+}
+
+TrainingSetup set_up(const TrainingOptions& options, const TrainingEvents& events) {
+  auto train = datasets::Dataset::open(options.train.words, options.train.options);
+  std::optional<datasets::Dataset> validation;
+  if (!options.validation.words.empty()) validation = datasets::Dataset::open(options.validation.words, options.validation.options);
+  const auto finish = [&](encoder::Tokenizer tokenizer, fs::path folder, const encoder::Preprocessing& preprocessing, TrainableClip model) {
+    const int start = tokenizer.start_token();
+    TrainingSetup setup{.train = std::move(train),
+                        .validation = std::move(validation),
+                        .tokenizer = std::move(tokenizer),
+                        .files = {.preprocessing = preprocessing, .tokenizer = std::move(folder), .start_token = start},
+                        .model = std::move(model)};
+    plan_steps(options, setup, events);
+    return setup;
+  };
+  if (!options.from.empty()) {
+    const auto opened = encoder::open_model(options.from);
+    encoder::check_tensors(opened.checkpoint, opened.directory.config);
+    auto tokenizer = encoder::open_tokenizer(opened.directory);
+    require(tokenizer.has_value(), options.from.string() + " has no tokenizer's files: put vocab.json and merges.txt beside the weights");
+    TrainableClip model(opened.directory.config);
+    model.load(opened.checkpoint);
+    model.freeze(options.freeze_image, options.freeze_text);
+    return finish(std::move(*tokenizer), opened.directory.directory, opened.directory.preprocessing, std::move(model));
+  }
+  const auto config = named_config(options.config);
+  const auto folder = make_tokenizer(options, train, static_cast<std::size_t>(config.text.context_length), events);
+  auto tokenizer = encoder::Tokenizer::open(folder);
+  auto model = from_scratch(config, tokenizer, options.seed);
+  return finish(std::move(tokenizer), fs::is_directory(folder) ? folder : folder.parent_path(), preprocessing_for(config),
+                std::move(model));
+}
+
+std::string describe(const TrainingOptions& options) {
+  const json all = {{"train", options.train.words},
+                    {"config", options.config},
+                    {"from", options.from.string()},
+                    {"tokenizer", options.tokenizer.string()},
+                    {"vocabulary_size", options.vocabulary_size},
+                    {"batch", options.batch},
+                    {"micro_batch", options.micro_batch},
+                    {"epochs", options.steps > 0 ? json(nullptr) : json(options.epochs)},
+                    {"steps", options.steps},
+                    {"learning_rate", options.learning_rate},
+                    {"warmup_steps", options.warmup_steps},
+                    {"weight_decay", options.weight_decay},
+                    {"beta1", options.beta1 ? json(*options.beta1) : json(nullptr)},
+                    {"beta2", options.beta2 ? json(*options.beta2) : json(nullptr)},
+                    {"epsilon", options.epsilon ? json(*options.epsilon) : json(nullptr)},
+                    {"clip_norm", options.clip_norm},
+                    {"freeze_image", options.freeze_image},
+                    {"freeze_text", options.freeze_text},
+                    {"crop_scale_min", options.crop_scale_min},
+                    {"unique_captions", options.unique_captions},
+                    {"precision", static_cast<int>(options.precision)},
+                    {"seed", options.seed},
+                    {"shuffle", options.shuffle}};
+  return all.dump(2) + "\n";
+}
+
+std::string differences(const std::string& before, const std::string& now) {
+  const auto old = json::parse(before, nullptr, /*allow_exceptions=*/false);
+  if (!old.is_object()) return "training.json, which cannot be read";
+  std::string names;
+  const auto all = json::parse(now);
+  for (const auto& [key, value] : all.items()) {
+    if (old.value(key, json(nullptr)) != value) names += (names.empty() ? "" : ", ") + key;
+  }
+  return names;
+}
+
+}  // namespace clipdex::training

@@ -1,0 +1,26 @@
+// How well a model in training retrieves. Private to encoder/.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstddef>
+
+#include "datasets/dataset.h"
+#include "encoder/preprocessing.h"
+#include "encoder/tokenizer.h"
+#include "encoder/training/trainable_clip.h"
+#include "encoder/training/training_options.h"
+
+namespace clipdex::training {
+
+struct ValidationOptions {
+  std::size_t images_max = 1000;
+  int threads = 1;
+  at::Device device = at::kCPU;
+};
+
+// Of the first pictures that can be read, with all of their captions. Without one: nothing is found among nothing.
+Recalls validate(const TrainableClip& model, const encoder::Tokenizer& tokenizer, const encoder::Preprocessing& preprocessing,
+                 const datasets::Dataset& dataset, const ValidationOptions& options);
+
+}  // namespace clipdex::training
