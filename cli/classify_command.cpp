@@ -13,6 +13,7 @@
 #include "cli/model_location.h"
 #include "cli/picture.h"
 #include "cli/table.h"
+#include "datasets/picture_names.h"
 #include "engine/classification.h"
 #include "engine/image_preparation.h"
 #include "http/client.h"
@@ -61,7 +62,8 @@ class Classify {
   int run() {
     const auto files = collect_inputs(options_.paths);
     if (files.empty())
-      throw std::invalid_argument("there is no picture in what was named: " + picture_extensions() + " are looked for in folders");
+      throw std::invalid_argument("there is no picture in what was named: " + datasets::picture_extensions() +
+                                  " are looked for in folders");
     if (options_.server.empty()) {
       classify_here(files);
     } else {

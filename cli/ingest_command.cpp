@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "cli/arguments.h"
-#include "cli/brace_range.h"
 #include "cli/command.h"
 #include "cli/error_file.h"
 #include "cli/file_source.h"
@@ -18,6 +17,8 @@
 #include "cli/manifest_source.h"
 #include "cli/table.h"
 #include "cli/tar_source.h"
+#include "datasets/brace_range.h"
+#include "datasets/picture_names.h"
 
 namespace clipdex::cli {
 namespace {
@@ -43,8 +44,8 @@ Named named_inputs(const IngestOptions& options) {
   std::vector<std::string> others;
   for (const auto& word : options.paths) {
     std::error_code ignored;
-    for (auto& path : std::filesystem::exists(word, ignored) ? std::vector{word} : expand_brace_ranges(word)) {
-      if (!is_tar_name(path) || std::filesystem::is_directory(path, ignored)) {
+    for (auto& path : std::filesystem::exists(word, ignored) ? std::vector{word} : datasets::expand_brace_ranges(word)) {
+      if (!datasets::is_tar_name(path) || std::filesystem::is_directory(path, ignored)) {
         others.push_back(std::move(path));
       } else if (std::filesystem::exists(path, ignored)) {
         named.archives.emplace_back(path);
@@ -62,7 +63,7 @@ Named named_inputs(const IngestOptions& options) {
   if (options.paths.empty() && options.manifests.empty())
     throw std::invalid_argument("there is nothing to ingest: name files, folders or tar archives, or a --manifest");
   if (named.files.empty() && named.archives.empty() && named.manifests.empty())
-    throw std::invalid_argument("no pictures there: none of the names ends in " + picture_extensions());
+    throw std::invalid_argument("no pictures there: none of the names ends in " + datasets::picture_extensions());
   return named;
 }
 
@@ -200,7 +201,7 @@ void add_ingest_command(CLI::App& program, Action& action) {
       ->check(check_not_empty);
   command->add_flag("--json", options->json, "One JSON line a picture on stdout");
   command->footer(
-      "Folders are searched for " + picture_extensions() +
+      "Folders are searched for " + datasets::picture_extensions() +
       "; hidden files and links to folders are left out. The collection is made if it is "
       "missing. Run the same command again to pick up what is new: known pictures are neither sent nor encoded again.\n"
       "Examples:\n  clipdex ingest ~/Pictures -c photos\n  clipdex ingest 'laion/{00000..00099}.tar' -c laion --errors errors.jsonl\n"

@@ -1,22 +1,18 @@
 #include "cli/input_files.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <string_view>
+
+#include "datasets/picture_names.h"
 
 namespace clipdex::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::array<std::string_view, 13> kExtensions = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".heif",
-                                                          ".hif", ".avif", ".tif", ".tiff", ".bmp", ".dib"};
 
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
 
@@ -35,25 +31,13 @@ void walk(const fs::path& folder, const std::string& prefix, std::vector<InputFi
     if (entry.is_directory(unknown)) {
       // A link may lead back to where we are.
       if (!entry.is_symlink(unknown)) walk(entry.path(), name + "/", files);
-    } else if (has_picture_ending(entry.path())) {
+    } else if (datasets::has_picture_ending(entry.path())) {
       files.push_back({entry.path(), name, ""});
     }
   }
 }
 
 }  // namespace
-
-bool has_picture_ending(const fs::path& name) {
-  std::string extension = name.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
-}
-
-std::string picture_extensions() {
-  std::string text;
-  for (const auto extension : kExtensions) text += (text.empty() ? "" : ", ") + std::string(extension);
-  return text;
-}
 
 std::vector<InputFile> collect_inputs(const std::vector<std::string>& paths) {
   std::vector<InputFile> files;
@@ -116,10 +100,6 @@ std::map<std::string, std::string> read_metadata_lines(const fs::path& path) {
     metadata[name] = object.dump();
   }
   return metadata;
-}
-
-std::string as_text(const std::string& bytes) {
-  return nlohmann::json::parse(nlohmann::json(bytes).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)).get<std::string>();
 }
 
 }  // namespace clipdex::cli

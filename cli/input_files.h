@@ -7,13 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "datasets/text.h"
+
 namespace clipdex::cli {
 
-// The endings of picture files, for sentences: ".jpg, .jpeg, ...".
-std::string picture_extensions();
-
-// Whether a file of that name is taken for a picture where names decide.
-bool has_picture_ending(const std::filesystem::path& name);
+using datasets::as_text;
 
 struct InputFile {
   std::filesystem::path path;
@@ -40,8 +38,5 @@ std::optional<std::string> read_file(const std::filesystem::path& path, std::siz
 
 // JSON lines {"file": name, ...}: the rest of each object, by name. Throws std::invalid_argument that names file and line.
 std::map<std::string, std::string> read_metadata_lines(const std::filesystem::path& path);
-
-// File names and arguments are any bytes; what is shown is text, with U+FFFD for what is not UTF-8.
-std::string as_text(const std::string& bytes);
 
 }  // namespace clipdex::cli

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "cli/delimited_text.h"
 #include "cli/input.h"
-#include "cli/text_lines.h"
+#include "datasets/delimited_text.h"
+#include "datasets/text_lines.h"
 
 namespace clipdex::cli {
 
@@ -38,8 +38,8 @@ class ManifestSource : public InputSource {
   std::filesystem::path root_;
   IdFrom id_from_;
   std::size_t bytes_max_ = 0;
-  std::optional<TextLines> lines_;
-  std::optional<DelimitedText> table_;
+  std::optional<datasets::TextLines> lines_;
+  std::optional<datasets::DelimitedText> table_;
   std::vector<std::string> columns_;
   bool any_ = false;  // a line that is not empty
 };

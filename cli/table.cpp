@@ -9,7 +9,7 @@
 #include <ostream>
 
 #include "cli/input_files.h"
-#include "cli/utf8_locale.h"
+#include "datasets/utf8_locale.h"
 
 namespace clipdex::cli {
 namespace {
@@ -36,7 +36,7 @@ std::size_t columns_of(std::uint32_t codepoint) {
 }
 
 std::size_t width(const std::string& text) {
-  const Utf8Locale utf8;
+  const datasets::Utf8Locale utf8;
   std::size_t columns = 0;
   for (std::size_t at = 0; at < text.size();) {
     const auto character = character_at(text, at);
@@ -69,7 +69,7 @@ void print_table(std::ostream& out, const std::vector<std::string>& header, cons
 
 std::string printable(const std::string& any_text, std::size_t columns_max) {
   const std::string text = as_text(any_text);
-  const Utf8Locale utf8;
+  const datasets::Utf8Locale utf8;
   std::string out;
   std::size_t columns = 0;
   for (std::size_t at = 0; at < text.size();) {

@@ -1,26 +1,25 @@
-// Pictures in a webdataset shard: a tar archive whose members are grouped by key
-// (github.com/webdataset/webdataset, tariterators.py: base_plus_ext, group_by_keys).
+// Pictures in a webdataset shard, to ingest.
 #pragma once
 
 #include <deque>
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "cli/input.h"
-#include "cli/tar_archive.h"
+
+namespace clipdex::datasets {
+class WebdatasetMembers;
+struct WebdatasetMember;
+}  // namespace clipdex::datasets
 
 namespace clipdex::cli {
 
-// Whether a name ends as those of archives do: .tar, .tar.gz, .tgz, .tar.zst.
-bool is_tar_name(std::string_view name);
-
 // Reads the archive once, from front to end, and holds one key's members at a time; nothing is written anywhere, and members' names are
-// only names. A key is a member's path up to the first dot of its last part. Of the members that follow one another with the same key,
-// each picture is an input; KEY.json, KEY.txt and KEY.cls are its metadata: the object's fields, "caption", "class" (a field of the object
-// goes before them). Members of other kinds are left out. The id is the key; of KEY.left.jpg it is KEY.left.
+// only names. Of the members that follow one another with the same key (datasets/webdataset_members.h), each picture is an input; KEY.json,
+// KEY.txt and KEY.cls are its metadata: the object's fields, "caption", "class" (a field of the object goes before them). Members of other
+// kinds are left out. The id is the key; of KEY.left.jpg it is KEY.left.
 class TarSource : public InputSource {
  public:
   // Pictures of more than `bytes_max`, and keys whose pictures have more together, are failed inputs.
@@ -32,8 +31,8 @@ class TarSource : public InputSource {
   struct Group;
 
   void read_member();
-  void read_picture(const TarMember& member, std::string id);
-  void read_metadata(const TarMember& member, const std::string& kind);
+  void read_picture(const datasets::WebdatasetMember& member);
+  void read_metadata(const datasets::WebdatasetMember& member);
   void finish_group();
   Input input_of(const std::string& member) const;
   void fail(const std::string& member, const char* code, std::string error);
@@ -42,7 +41,7 @@ class TarSource : public InputSource {
   std::string name_;
   IdFrom id_from_;
   std::size_t bytes_max_;
-  std::unique_ptr<TarArchive> archive_;  // open while there may be more to read
+  std::unique_ptr<datasets::WebdatasetMembers> members_;  // open while there may be more to read
   std::unique_ptr<Group> group_;
   std::deque<Input> ready_;
   bool ended_ = false;

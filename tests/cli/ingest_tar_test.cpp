@@ -2,7 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "tests/cli/collections.h"
-#include "tests/cli/tar_files.h"
+#include "tests/datasets/tar_files.h"
 
 namespace {
 

@@ -1,9 +1,9 @@
-#include "cli/delimited_text.h"
+#include "datasets/delimited_text.h"
 
 #include <algorithm>
 #include <utility>
 
-namespace clipdex::cli {
+namespace clipdex::datasets {
 namespace {
 
 constexpr std::size_t kFieldsMax = 4096;
@@ -22,8 +22,8 @@ struct DelimitedText::Cursor {
   std::size_t bytes = 0;  // of the record so far
 };
 
-DelimitedText::DelimitedText(const std::filesystem::path& file, char delimiter, std::size_t record_bytes_max)
-    : lines_(file, record_bytes_max), delimiter_(delimiter), record_bytes_max_(record_bytes_max) {}
+DelimitedText::DelimitedText(const std::filesystem::path& file, char delimiter, std::size_t record_bytes_max, Quoting quoting)
+    : lines_(file, record_bytes_max), delimiter_(delimiter), record_bytes_max_(record_bytes_max), quoting_(quoting) {}
 
 std::optional<DelimitedText::Record> DelimitedText::next() {
   while (auto line = lines_.next()) {
@@ -46,7 +46,7 @@ std::optional<DelimitedText::Record> DelimitedText::next() {
 std::string DelimitedText::read_fields(Cursor& cursor, std::vector<std::string>& fields) {
   while (true) {
     std::string field;
-    if (cursor.at < cursor.line.size() && cursor.line[cursor.at] == '"') {
+    if (quoting_ == Quoting::kRfc4180 && cursor.at < cursor.line.size() && cursor.line[cursor.at] == '"') {
       ++cursor.at;
       if (auto error = read_quoted(cursor, field); !error.empty()) return error;
       if (cursor.at < cursor.line.size() && cursor.line[cursor.at] != delimiter_)
@@ -97,4 +97,4 @@ std::string DelimitedText::take_line(Cursor& cursor) {
   return "";
 }
 
-}  // namespace clipdex::cli
+}  // namespace clipdex::datasets

@@ -1,4 +1,4 @@
-#include "cli/brace_range.h"
+#include "datasets/brace_range.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string_view>
 
-namespace clipdex::cli {
+namespace clipdex::datasets {
 namespace {
 
 constexpr std::size_t kNamesMax = 100'000;
@@ -67,4 +67,4 @@ std::vector<std::string> expand_brace_ranges(const std::string& word) {
   return names;
 }
 
-}  // namespace clipdex::cli
+}  // namespace clipdex::datasets

@@ -1,4 +1,4 @@
-#include "cli/tar_archive.h"
+#include "datasets/tar_archive.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -8,9 +8,9 @@
 #include <new>
 #include <system_error>
 
-#include "cli/utf8_locale.h"
+#include "datasets/utf8_locale.h"
 
-namespace clipdex::cli {
+namespace clipdex::datasets {
 
 struct TarArchive::Impl {
   Impl() : reader(::archive_read_new()) {
@@ -78,4 +78,4 @@ std::optional<std::string> TarArchive::read(std::size_t bytes_max) {
   }
 }
 
-}  // namespace clipdex::cli
+}  // namespace clipdex::datasets

@@ -5,7 +5,7 @@
 
 #include <clocale>
 
-namespace clipdex::cli {
+namespace clipdex::datasets {
 
 // The calling thread's character type while it lives: what wcwidth() and libarchive's names go by.
 class Utf8Locale {
@@ -26,4 +26,4 @@ class Utf8Locale {
   locale_t previous_ = nullptr;
 };
 
-}  // namespace clipdex::cli
+}  // namespace clipdex::datasets

@@ -9,7 +9,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace clipdex::cli {
+namespace clipdex::datasets {
 
 struct TarMember {
   std::string name;      // any bytes
@@ -40,4 +40,4 @@ class TarArchive {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace clipdex::cli
+}  // namespace clipdex::datasets

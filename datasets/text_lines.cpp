@@ -1,8 +1,8 @@
-#include "cli/text_lines.h"
+#include "datasets/text_lines.h"
 
 #include <stdexcept>
 
-namespace clipdex::cli {
+namespace clipdex::datasets {
 
 TextLines::TextLines(const std::filesystem::path& file, std::size_t line_bytes_max)
     : file_(file), stream_(), line_bytes_max_(line_bytes_max) {
@@ -33,4 +33,4 @@ std::optional<TextLines::Line> TextLines::next() {
   return line;
 }
 
-}  // namespace clipdex::cli
+}  // namespace clipdex::datasets

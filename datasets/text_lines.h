@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-namespace clipdex::cli {
+namespace clipdex::datasets {
 
 // One thread at a time.
 class TextLines {
@@ -30,4 +30,4 @@ class TextLines {
   std::size_t number_ = 0;
 };
 
-}  // namespace clipdex::cli
+}  // namespace clipdex::datasets
