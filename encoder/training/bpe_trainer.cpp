@@ -17,6 +17,7 @@
 #include "encoder/new_directory.h"
 #include "encoder/openai_vocabulary.h"
 #include "encoder/text_cleaning.h"
+#include "encoder/training/parallel_work.h"
 #include "encoder/word_pattern.h"
 
 namespace clipdex::training {
@@ -28,87 +29,97 @@ using Pair = std::pair<Symbol, Symbol>;
 
 constexpr std::size_t kWordsMax = 20'000'000;
 
-struct PairHash {
-  std::size_t operator()(const Pair& pair) const {
-    return std::hash<std::uint64_t>()(static_cast<std::uint64_t>(static_cast<std::uint32_t>(pair.first)) << 32 |
-                                      static_cast<std::uint32_t>(pair.second));
-  }
-};
+std::uint64_t key_of(const Pair& pair) {
+  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(pair.first)) << 32 | static_cast<std::uint32_t>(pair.second);
+}
 
 struct Word {
   std::vector<Symbol> symbols;
   std::int64_t count = 0;
 };
 
-// The words as symbols, and how often each pair of neighbours is there.
+// The words as symbols, and how often each pair of neighbours is there. A merge costs what it changes.
 class PairCounts {
  public:
   explicit PairCounts(std::vector<Word> words) : words_(std::move(words)) {
-    for (std::size_t i = 0; i < words_.size(); ++i) add_pairs(i, 1);
-    for (const auto& [pair, count] : counts_) queue_.emplace(count, pair);
+    for (std::uint32_t word = 0; word < words_.size(); ++word) {
+      const auto& symbols = words_[word].symbols;
+      for (std::size_t i = 0; i + 1 < symbols.size(); ++i) add({symbols[i], symbols[i + 1]}, word);
+    }
+    queue_grown();
   }
 
   // The most frequent pair, if one is there at least twice.
   std::optional<Pair> best() {
-    while (!queue_.empty()) {
+    while (!queue_.empty() && queue_.top().count >= 2) {
       const auto top = queue_.top();
-      const auto found = counts_.find(top.pair);
-      if (found != counts_.end() && found->second == top.count) return top.count >= 2 ? std::optional(top.pair) : std::nullopt;
-      queue_.pop();  // the count has changed since
+      const auto count = counts_.at(key_of(top.pair));
+      if (count == top.count) return top.pair;
+      queue_.pop();  // it has become less since
+      queue_.push({count, top.pair});
     }
     return std::nullopt;
   }
 
   void merge(const Pair& pair, Symbol merged) {
-    const auto words = std::move(words_of_[pair]);
-    words_of_.erase(pair);
-    changed_.clear();
-    for (const auto index : words) {
-      auto& symbols = words_[index].symbols;
-      add_pairs(index, -1);
-      std::size_t to = 0;
-      for (std::size_t from = 0; from < symbols.size(); ++from) {
-        const bool here = from + 1 < symbols.size() && symbols[from] == pair.first && symbols[from + 1] == pair.second;
-        symbols[to++] = here ? merged : symbols[from];
-        if (here) ++from;
-      }
-      symbols.resize(to);
-      add_pairs(index, 1);
-    }
-    for (const auto& other : changed_) {
-      const auto found = counts_.find(other);
-      if (found == counts_.end()) continue;
-      if (found->second > 0) {
-        queue_.emplace(found->second, other);
-      } else {
-        counts_.erase(found);
-      }
-    }
+    const auto words = std::move(words_of_[key_of(pair)]);
+    words_of_.erase(key_of(pair));
+    for (const auto word : words) merge_in(word, pair, merged);
+    queue_grown();
   }
 
  private:
   struct Entry {
-    Entry(std::int64_t count_, Pair pair_) : count(count_), pair(std::move(pair_)) {}
     std::int64_t count;
     Pair pair;
     bool operator<(const Entry& other) const { return std::tie(count, other.pair) < std::tie(other.count, pair); }
   };
 
-  void add_pairs(std::size_t index, int sign) {
-    const auto& [symbols, count] = words_[index];
-    for (std::size_t i = 0; i + 1 < symbols.size(); ++i) {
-      const Pair pair{symbols[i], symbols[i + 1]};
-      counts_[pair] += sign * count;
-      changed_.insert(pair);
-      if (sign > 0) words_of_[pair].insert(index);
+  void add(const Pair& pair, std::uint32_t word) {
+    const auto key = key_of(pair);
+    counts_[key] += words_[word].count;
+    auto& words = words_of_[key];
+    if (words.empty() || words.back() != word) words.push_back(word);
+    if (grown_keys_.insert(key).second) grown_.push_back(pair);
+  }
+  void remove(const Pair& pair, std::uint32_t word) { counts_[key_of(pair)] -= words_[word].count; }
+
+  void merge_in(std::uint32_t word, const Pair& pair, Symbol merged) {
+    auto& symbols = words_[word].symbols;
+    std::size_t to = 0;
+    for (std::size_t from = 0; from < symbols.size(); ++from) {
+      if (from + 1 == symbols.size() || symbols[from] != pair.first || symbols[from + 1] != pair.second) {
+        symbols[to++] = symbols[from];
+        continue;
+      }
+      remove(pair, word);
+      if (to > 0) {
+        remove({symbols[to - 1], pair.first}, word);
+        add({symbols[to - 1], merged}, word);
+      }
+      if (from + 2 < symbols.size()) {
+        remove({pair.second, symbols[from + 2]}, word);
+        add({merged, symbols[from + 2]}, word);
+      }
+      symbols[to++] = merged;
+      ++from;
     }
+    symbols.resize(to);
+  }
+
+  // What has become more since the last time.
+  void queue_grown() {
+    for (const auto& pair : grown_) queue_.push({counts_.at(key_of(pair)), pair});
+    grown_.clear();
+    grown_keys_.clear();
   }
 
   std::vector<Word> words_;
-  std::unordered_map<Pair, std::int64_t, PairHash> counts_;
-  std::unordered_map<Pair, std::unordered_set<std::size_t>, PairHash> words_of_;  // may name words that have the pair no more
-  std::unordered_set<Pair, PairHash> changed_;
-  std::priority_queue<Entry> queue_;
+  std::unordered_map<std::uint64_t, std::int64_t> counts_;
+  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> words_of_;  // may name words that have the pair no more
+  std::vector<Pair> grown_;
+  std::unordered_set<std::uint64_t> grown_keys_;
+  std::priority_queue<Entry> queue_;  // no count is less than the true one
 };
 
 void write_files(const encoder::NewDirectory& directory, const encoder::Vocabulary& ids, const encoder::Merges& merges,
@@ -129,26 +140,49 @@ void write_files(const encoder::NewDirectory& directory, const encoder::Vocabula
 
 }  // namespace
 
+// Texts are counted some thousands at a time, by all threads.
 struct BpeTrainer::Impl {
+  explicit Impl(int threads_) : threads(threads_) {}
+
+  void count_pending() {
+    std::vector<std::unordered_map<std::string, std::int64_t>> counted(static_cast<std::size_t>(threads));
+    for_each_in_parallel(counted.size(), threads, [&](std::size_t part) {
+      for (std::size_t i = part; i < pending.size(); i += counted.size()) count(pending[i], counted[part]);
+    });
+    pending.clear();
+    for (const auto& part : counted) {
+      for (const auto& [word, times] : part) words[word] += times;
+    }
+    if (words.size() > kWordsMax)
+      throw std::runtime_error("the captions have more than " + std::to_string(kWordsMax) +
+                               " different words: train the tokenizer on fewer");
+  }
+
+  void count(const std::string& text, std::unordered_map<std::string, std::int64_t>& counts) const {
+    const auto clean = encoder::clean_text(text);
+    encoder::WordPattern::Words parts(pattern, clean);
+    for (auto word = parts.next(); !word.empty(); word = parts.next()) {
+      if (word != encoder::kStartOfText && word != encoder::kEndOfText) ++counts[std::string(word)];
+    }
+  }
+
+  int threads;
   encoder::WordPattern pattern{encoder::WordPattern::Kind::kOpenAi};
   std::unordered_map<std::string, std::int64_t> words;
+  std::vector<std::string> pending;
 };
 
-BpeTrainer::BpeTrainer() : impl_(std::make_unique<Impl>()) {}
+BpeTrainer::BpeTrainer(int threads) : impl_(std::make_unique<Impl>(std::max(1, threads))) {}
 BpeTrainer::~BpeTrainer() = default;
 
 void BpeTrainer::add(std::string_view text) {
-  const auto clean = encoder::clean_text(text);
-  encoder::WordPattern::Words words(impl_->pattern, clean);
-  for (auto word = words.next(); !word.empty(); word = words.next()) {
-    if (word == encoder::kStartOfText || word == encoder::kEndOfText) continue;
-    ++impl_->words[std::string(word)];
-  }
-  if (impl_->words.size() > kWordsMax)
-    throw std::runtime_error("the captions have more than " + std::to_string(kWordsMax) + " different words: train the tokenizer on fewer");
+  constexpr std::size_t kPendingMax = 65'536;
+  impl_->pending.emplace_back(text);
+  if (impl_->pending.size() == kPendingMax) impl_->count_pending();
 }
 
-std::size_t BpeTrainer::train(std::size_t size, const std::filesystem::path& directory, std::size_t context_length) const {
+std::size_t BpeTrainer::train(std::size_t size, const std::filesystem::path& directory, std::size_t context_length) {
+  impl_->count_pending();
   if (size < kVocabularyMin)
     throw std::invalid_argument("a vocabulary has " + std::to_string(kVocabularyMin) + " tokens or more: the bytes and two special ones");
   if (impl_->words.empty()) throw std::runtime_error("there is no word to train a tokenizer on");

@@ -15,7 +15,8 @@ inline constexpr std::size_t kVocabularyMin = 514;
 // One thread at a time.
 class BpeTrainer {
  public:
-  BpeTrainer();
+  // threads: that count words.
+  explicit BpeTrainer(int threads = 1);
   ~BpeTrainer();
   BpeTrainer(const BpeTrainer&) = delete;
   BpeTrainer& operator=(const BpeTrainer&) = delete;
@@ -27,7 +28,7 @@ class BpeTrainer {
   // or no pair is there twice, and writes vocab.json, merges.txt and what transformers wants beside them into `directory`, which appears
   // whole or not at all. `context_length` is only told to transformers. Returns the vocabulary's size.
   // Throws std::invalid_argument for a size below kVocabularyMin, std::runtime_error without a word or if a file cannot be written.
-  std::size_t train(std::size_t size, const std::filesystem::path& directory, std::size_t context_length) const;
+  std::size_t train(std::size_t size, const std::filesystem::path& directory, std::size_t context_length);
 
  private:
   struct Impl;

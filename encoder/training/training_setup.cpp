@@ -15,6 +15,7 @@
 #include "encoder/training/bpe_trainer.h"
 #include "encoder/training/initialization.h"
 #include "encoder/training/sample_stream.h"
+#include "encoder/usable_cores.h"
 
 namespace clipdex::training {
 namespace {
@@ -43,7 +44,7 @@ fs::path make_tokenizer(const TrainingOptions& options, const datasets::Dataset&
   if (!options.tokenizer.empty()) return options.tokenizer;
   if (encoder::Tokenizer::has_files(folder)) return folder;
   events.message("training a tokenizer of " + std::to_string(options.vocabulary_size) + " tokens on the captions");
-  BpeTrainer trainer;
+  BpeTrainer trainer(options.threads > 0 ? options.threads : encoder::usable_cores());
   for (std::size_t shard = 0; shard < data.shards().size(); ++shard) {
     const auto source = data.open_shard(shard);
     while (const auto sample = source->next()) {

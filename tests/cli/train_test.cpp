@@ -1,0 +1,148 @@
+// clipdex train and clipdex eval as a person uses them.
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/clipdex_program.h"
+#include "tests/encoder/training/sample_pairs.h"
+#include "tests/gallery.h"
+#include "tests/temporary_directory.h"
+
+using namespace clipdex::tests;
+using Catch::Matchers::ContainsSubstring;
+using nlohmann::json;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// A command that trains in a second or two.
+std::vector<std::string> tiny_training(const TemporaryDirectory& data, const fs::path& out) {
+  return {"train",
+          write_pairs(data.path(), 32).string(),
+          "--config",
+          write_tiny_config(data.path()).string(),
+          "--vocabulary-size",
+          "600",
+          "--batch",
+          "16",
+          "--steps",
+          "6",
+          "--warmup",
+          "1",
+          "--checkpoint-every",
+          "2",
+          "--out",
+          out.string(),
+          "--json"};
+}
+
+}  // namespace
+
+TEST_CASE("train makes a model that embed, inspect and eval open") {
+  const TemporaryDirectory data, out;
+  const auto trained = run_clipdex(tiny_training(data, out.path() / "run"));
+  INFO(trained.error);
+  REQUIRE(trained.exit_code == 0);
+  const auto result = json::parse(trained.out);
+  CHECK(result.at("finished") == true);
+  CHECK(result.at("step") == 6);
+  const std::string model = result.at("model");
+  CHECK(fs::exists(out.path() / "run/training.svg"));
+  CHECK(json::parse(run_clipdex({"model", "inspect", model, "--json"}).out).at("text").at("context_length") == 16);
+  const auto evaluated = run_clipdex({"eval", "retrieval", (data.path() / "pairs.jsonl").string(), "--model", model, "--json"});
+  REQUIRE(evaluated.exit_code == 0);
+  const auto recalls = json::parse(evaluated.out);
+  CHECK(recalls.at("images") == 32);
+  CHECK(recalls.at("text_to_image").at("R@10").get<double>() > 0);
+}
+
+TEST_CASE("the same command goes on, and is done at once when all is done") {
+  const TemporaryDirectory data, out;
+  const auto command = tiny_training(data, out.path() / "run");
+  REQUIRE(run_clipdex(command).exit_code == 0);
+  const auto again = run_clipdex(command);
+  CHECK(again.exit_code == 0);
+  CHECK_THAT(again.error, ContainsSubstring("going on from"));
+  CHECK(json::parse(again.out).at("step") == 6);
+  auto other = command;
+  other.insert(other.end(), {"--lr", "0.1"});
+  const auto refused = run_clipdex(other);
+  CHECK(refused.exit_code == 2);
+  CHECK_THAT(refused.error, ContainsSubstring("learning_rate"));
+}
+
+TEST_CASE("Ctrl-C ends a training with a checkpoint") {
+  const TemporaryDirectory data, out;
+  auto command = tiny_training(data, out.path() / "run");
+  command[10] = "100000";  // steps
+  command.insert(command.begin(), kProgram);
+  ChildProcess process(command);
+  while (!fs::exists(out.path() / "run/checkpoints/step-00000002")) {
+    REQUIRE_FALSE(process.exit_code());
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  process.signal(SIGINT);
+  CHECK(process.wait() == 1);
+  CHECK_THAT(process.error(), ContainsSubstring("the same command goes on"));
+  const auto result = json::parse(process.out());
+  CHECK(result.at("finished") == false);
+  char name[32];
+  std::snprintf(name, sizeof name, "step-%08d", result.at("step").get<int>());
+  CHECK(fs::exists(out.path() / "run/checkpoints" / name / "training_state.json"));
+}
+
+TEST_CASE("zero-shot accuracy counts the right class among all") {
+  const TemporaryDirectory data;
+  // The built-in model on its own gallery: a class a picture.
+  std::string table = "filepath,label\n";
+  for (const auto* name : {"cat", "pizza", "rocket", "banana"})
+    table += (kGallery / (std::string(name) + ".png")).string() + "," + name + "\n";
+  table += (kGallery / "dog.png").string() + ",rocket\n";
+  write_file(data.path() / "list.csv", table);
+  const auto result = run_clipdex({"eval", "zero-shot", (data.path() / "list.csv").string(), "--templates", "plain", "--json"});
+  INFO(result.error);
+  REQUIRE(result.exit_code == 0);
+  const auto measured = json::parse(result.out);
+  CHECK(measured.at("images") == 5);
+  CHECK(measured.at("classes").size() == 4);
+  CHECK(measured.at("top1") == 80);
+  CHECK(measured.at("top5") == 100);
+}
+
+TEST_CASE("eval names what cannot be read, and counts the rest") {
+  const TemporaryDirectory data;
+  write_file(data.path() / "list.tsv", "filepath\ttitle\n" + (kGallery / "cat.png").string() + "\ta cat\nmissing.png\tnothing\n");
+  const auto result = run_clipdex({"eval", "retrieval", (data.path() / "list.tsv").string(), "--json"});
+  CHECK(result.exit_code == 3);
+  CHECK_THAT(result.error, ContainsSubstring("missing.png"));
+  CHECK(json::parse(result.out).at("failed") == 1);
+  CHECK(json::parse(result.out).at("images") == 1);
+  CHECK(run_clipdex({"eval", "retrieval", (data.path() / "none.tsv").string()}).exit_code == 2);
+  CHECK(run_clipdex({"eval", "zero-shot", (data.path() / "list.tsv").string()}).exit_code == 2);  // no labels
+}
+
+TEST_CASE("a disk that is full while a checkpoint is written costs that checkpoint alone") {
+  const TemporaryDirectory data, disk;
+  auto command = tiny_training(data, disk.path() / "run");
+  command[10] = "40";
+  command.insert(command.end(), {"--checkpoint-every", "1", "--keep", "100"});
+  std::string line = "mount -t tmpfs -o size=6m tmpfs " + disk.path().string() + " && " + kProgram;
+  for (const auto& word : command) line += " " + word;
+  // What is on the disk is looked at before it goes with the process.
+  line += "; code=$?; for checkpoint in " + disk.path().string() + "/run/checkpoints/*; do " + kProgram +
+          " model inspect $checkpoint --json >/dev/null && test -e $checkpoint/training_state.json || exit 9; done; exit $code";
+  ChildProcess process({"unshare", "--user", "--map-root-user", "--mount", "sh", "-c", line});
+  const int code = process.wait();
+  if (process.error().find("mount") != std::string::npos) SKIP("no small disk can be made here: " + process.error());
+  INFO(process.error());
+  CHECK(code == 1);
+  CHECK_THAT(process.error(), ContainsSubstring("No space left"));
+}
