@@ -23,7 +23,7 @@ struct DatasetOptions {
   std::size_t bytes_max = std::size_t{128} << 20;  // of a picture, and of all pictures of one webdataset key together
 };
 
-// Immutable once open: any thread, several at once. Cheap to copy.
+// Immutable once open: any thread, several at once.
 class Dataset {
  public:
   // Each word is a webdataset tar (.tar, .tar.gz, .tgz, .tar.zst), a table (.csv, .tsv, .txt), JSON lines (.jsonl, .ndjson), COCO's or
@@ -35,7 +35,8 @@ class Dataset {
   // Each tar is a shard, and so is each other file or folder; in the order of the words. At least one.
   const std::vector<std::string>& shards() const { return names_; }
 
-  // From its beginning. It may outlive the dataset. Reads ahead by one sample at most. A shard without any picture has one error.
+  // From its beginning; it may outlive the dataset. It holds one sample, one webdataset key's members, or the names of one class's
+  // pictures. A shard without any picture has one error. Throws std::out_of_range for a shard that does not exist.
   std::unique_ptr<CaptionedImageSource> open_shard(std::size_t shard) const;
 
  private:
