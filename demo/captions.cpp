@@ -76,7 +76,7 @@ std::vector<std::string> Captions::of(const Scene& scene, std::size_t language, 
     if (set_.emoji[group.emoji].words[language].name.empty()) return {};
   }
   std::vector<std::string> captions;
-  constexpr int kAttempts = 8;
+  constexpr int kAttempts = 20;
   for (int wanted = 0; wanted < count; ++wanted) {
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
       const auto caption =

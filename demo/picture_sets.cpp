@@ -64,11 +64,6 @@ std::string slug(std::string_view name) {
   return text;
 }
 
-bool says(const Words& words, const std::string& keyword) {
-  return words.name.find(keyword) != std::string::npos ||
-         std::find(words.keywords.begin(), words.keywords.end(), keyword) != words.keywords.end();
-}
-
 }  // namespace
 
 SetKind set_kind(std::string_view name) {
@@ -131,9 +126,9 @@ struct PictureSet::Impl {
       for (std::size_t language = 0; language < emoji.languages.size(); ++language) {
         std::vector<std::string> fitting;
         for (const auto& phrase : hold_out.held_out_phrases(one, language)) {
-          const auto matches = std::count_if(emoji.emoji.begin(), emoji.emoji.end(), [&](const Emoji& other) {
-            return says(other.words[language], phrase.first) && says(other.words[language], phrase.second);
-          });
+          std::size_t matches = 0;
+          for (std::size_t other = 0; other < emoji.emoji.size(); ++other)
+            matches += hold_out.says(other, language, phrase.first) && hold_out.says(other, language, phrase.second) ? 1 : 0;
           if (matches <= 1) fitting.push_back(phrase.text());
         }
         Random random(options.seed, "choice of phrases", one * emoji.languages.size() + language);

@@ -29,18 +29,18 @@ TEST_CASE("which pairs and phrases are held out does not change from build to bu
   std::string pairs;
   for (std::size_t other = 0; pairs.size() < 20; ++other)
     pairs += demo::HoldOut::is_pair_held_out(set.emoji[tests::emoji_named("cat")], set.emoji[other]) ? '1' : '0';
-  CHECK(pairs == "PAIRS");
+  CHECK(pairs == "10000001000010000010");
   const auto& phrases = hold_out.held_out_phrases(tests::emoji_named("red apple"), 0);
   std::string all;
   for (const auto& phrase : phrases) all += phrase.text() + ";";
-  CHECK(all == "PHRASES");
+  CHECK(all == "food health;red health;");
 }
 
 TEST_CASE("no training picture shows a held-out pair or says a held-out phrase") {
   const auto& set = tests::emoji();
   const demo::HoldOut hold_out(set);
   const demo::PictureSet training(set,
-                                  {.kind = demo::SetKind::kTraining, .seed = 11, .count = 30'000, .scenes_percent = 50, .captions = 3});
+                                  {.kind = demo::SetKind::kTraining, .seed = 11, .count = 12'000, .scenes_percent = 50, .captions = 3});
   std::size_t pairs = 0, captions = 0;
   for (std::size_t number = 0; number < training.size(); ++number) {
     const auto picture = training.picture(number);
@@ -65,8 +65,8 @@ TEST_CASE("no training picture shows a held-out pair or says a held-out phrase")
       }
     }
   }
-  CHECK(pairs > 5'000);
-  CHECK(captions > 400'000);
+  CHECK(pairs > 4'000);
+  CHECK(captions > 150'000);
 }
 
 TEST_CASE("the tests' sets have held-out pairs and phrases alone, each once") {
