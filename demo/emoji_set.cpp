@@ -33,6 +33,7 @@ EmojiSet load_emoji(const EmojiSources& sources, const std::vector<std::string>&
   const EmojiFont font(sources.font);
   const Annotations english = read_annotations(sources.cldr, "en"), chinese = read_annotations(sources.cldr, "zh");
   std::vector<Annotations> asked;
+  asked.reserve(languages.size());
   for (const auto& language : languages) asked.push_back(read_annotations(sources.cldr, language));
 
   EmojiSet set{.languages = languages};

@@ -117,7 +117,7 @@ HoldOut::HoldOut(const EmojiSet& set) : phrases_(set.languages.size()), held_out
           if (name.find(a) != std::string::npos && name.find(b) != std::string::npos) continue;
           const bool held_out = is_phrase_held_out(a, b) && !unavoidable.has(a, b);
           (held_out ? phrases.held_out : phrases.training).push_back(in_order(a, b));
-          if (held_out) held_out_[language].insert({a + " " + b, b + " " + a});
+          if (held_out) held_out_[language].insert({Phrase{a, b}.text(), Phrase{b, a}.text()});
         }
       }
       phrases_[language].push_back(std::move(phrases));

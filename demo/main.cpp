@@ -1,5 +1,6 @@
 // emoji_gallery: draws the demo's pictures, and the data that the built-in model is trained and tested on.
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <exception>
 #include <iostream>
 #include <stdexcept>
@@ -76,7 +77,7 @@ int run(int argc, char** argv) {
   }
   if (out.empty()) throw std::invalid_argument("which folder to make? \"emoji_gallery --help\" shows examples");
   options.set.kind = clipdex::demo::set_kind(set);
-  options.set.scenes_percent = static_cast<int>(scenes * 100 + 0.5);
+  options.set.scenes_percent = static_cast<int>(std::lround(scenes * 100));
   options.tar = format == "tar";
   const auto report = clipdex::demo::make_gallery(out, options);
   std::cerr << out << ": " << report.pictures << " pictures of " << report.emoji << " emoji\n";

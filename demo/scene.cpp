@@ -60,6 +60,7 @@ SceneMaker::SceneMaker(const EmojiSet& set, bool training) : set_(set), training
   for (std::size_t emoji = 0; emoji < set.emoji.size(); ++emoji) {
     if (is_countable(set.emoji[emoji].english.name)) countable_.push_back(emoji);
     std::vector<bool> visible;
+    visible.reserve(kColorCount);
     for (const auto& color : kColors) visible.push_back(stands_out(set.emoji[emoji].picture, color));
     visible_.push_back(std::move(visible));
   }
