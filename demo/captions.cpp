@@ -22,10 +22,11 @@ const std::vector<std::string_view>& ordered_templates(const Scene& scene, const
   return templates.empty() ? language.two : templates;
 }
 
-std::string with_background(std::string text, const Scene& scene, const Language& language, Random& random) {
+std::string with_background(std::string text, const Scene& scene, const Language& language, bool sentence, Random& random) {
   if (!scene.background.color || language.background.empty()) return text;
   const std::string color(language.colors[*scene.background.color]);
-  return fill(random.among(language.background), {.a = std::move(text), .color = color});
+  const auto choice = sentence ? language.background.back() : random.among(language.background);
+  return fill(choice, {.a = std::move(text), .color = color});
 }
 
 }  // namespace
@@ -45,7 +46,7 @@ std::string Captions::single(const Scene& scene, std::size_t language, bool keyw
   // English names with capitals and articles within are titles, of which there is no small one.
   if (is_english(grammar) && !is_countable(name)) size = "";
   const std::string what = noun(name, 1, size, random.chance(50), grammar);
-  return random.chance(25) ? with_background(what, scene, grammar, random) : what;
+  return random.chance(25) ? with_background(what, scene, grammar, /*sentence=*/false, random) : what;
 }
 
 std::string Captions::composed(const Scene& scene, std::size_t language, Random& random) const {
@@ -68,7 +69,7 @@ std::string Captions::composed(const Scene& scene, std::size_t language, Random&
   if (!ordered) random.shuffle(nouns);
   nouns.resize(3);
   std::string text = fill(sentence, {.a = nouns[0], .b = nouns[1], .c = nouns[2]});
-  return random.chance(25) ? with_background(std::move(text), scene, grammar, random) : text;
+  return random.chance(25) ? with_background(std::move(text), scene, grammar, ordered, random) : text;
 }
 
 std::vector<std::string> Captions::of(const Scene& scene, std::size_t language, int count, Random& random) const {

@@ -18,7 +18,7 @@ struct Language {
   std::vector<std::string_view> above_below;  // {a} is above
   std::array<std::string_view, 3> counts;     // two, three and four of {a}
   std::string_view big, small;
-  std::vector<std::string_view> background;
+  std::vector<std::string_view> background;  // the last one may follow a whole sentence
   std::array<std::string_view, kColorCount> colors;
   std::string_view keyword;  // {a} is the name, {b} a keyword
 };
