@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$1"
 shift
 mapfile -t files < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else
-  find datasets encoder index storage engine http cli tests benchmarks -name '*.cpp' -o -name '*.h' | sort; fi)
+  find datasets encoder index storage engine http cli demo tests benchmarks -name '*.cpp' -o -name '*.h' | sort; fi)
 status=0
 clang-format --dry-run -Werror "${files[@]}" || status=1
 
@@ -14,7 +14,7 @@ cmake --build build/lint --target clipdex_web >/dev/null
 # clang brings no omp.h without its own OpenMP, which the build does not use; g++'s serves.
 mkdir -p build/lint/openmp
 ln -sf "$(g++ -print-file-name=include/omp.h)" build/lint/openmp/omp.h
-mapfile -t sources < <(printf '%s\n' "${files[@]}" | grep -E '^(datasets|encoder|index|storage|engine|http|cli)/.*\.cpp$' || true)
+mapfile -t sources < <(printf '%s\n' "${files[@]}" | grep -E '^(datasets|encoder|index|storage|engine|http|cli|demo)/.*\.cpp$' || true)
 if [ ${#sources[@]} -gt 0 ]; then
   printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -n 1 clang-tidy -p build/lint --extra-arg="-idirafter$PWD/build/lint/openmp" --quiet 2>/dev/null || status=1
 fi

@@ -20,31 +20,35 @@ const std::map<std::string, std::set<std::string>> kAllowed = {
     {"engine", {"engine", "encoder", "index", "storage", "datasets"}},
     {"http", {"http", "engine"}},
     {"cli", {"cli", "http", "engine", "datasets"}},
+    {"demo", {"demo", "encoder"}},
 };
 
-// First part of an include in angle brackets -> the folder it may stand in.
-const std::map<std::string, std::string> kHomes = {
-    {"torch", "encoder"},
-    {"ATen", "encoder"},
-    {"c10", "encoder"},
-    {"turbojpeg.h", "encoder"},
-    {"jpeglib.h", "encoder"},
-    {"jerror.h", "encoder"},
-    {"spng.h", "encoder"},
-    {"pcre2.h", "encoder"},
-    {"utf8proc.h", "encoder"},
-    {"zlib.h", "encoder"},
-    {"webp", "encoder"},
-    {"gif_lib.h", "encoder"},
-    {"tiffio.h", "encoder"},
-    {"libheif", "encoder"},
-    {"oneapi", "encoder"},
-    {"faiss", "index"},
-    {"rocksdb", "storage"},
-    {"httplib.h", "http"},
-    {"CLI", "cli"},
-    {"archive.h", "datasets"},
-    {"archive_entry.h", "datasets"},
+// First part of an include in angle brackets -> the folders it may stand in.
+const std::map<std::string, std::set<std::string>> kHomes = {
+    {"torch", {"encoder"}},
+    {"ATen", {"encoder"}},
+    {"c10", {"encoder"}},
+    {"turbojpeg.h", {"encoder"}},
+    {"jpeglib.h", {"encoder"}},
+    {"jerror.h", {"encoder"}},
+    {"spng.h", {"encoder"}},
+    {"pcre2.h", {"encoder"}},
+    {"utf8proc.h", {"encoder"}},
+    {"zlib.h", {"encoder"}},
+    {"webp", {"encoder"}},
+    {"gif_lib.h", {"encoder"}},
+    {"tiffio.h", {"encoder"}},
+    {"libheif", {"encoder"}},
+    {"oneapi", {"encoder"}},
+    {"faiss", {"index"}},
+    {"rocksdb", {"storage"}},
+    {"httplib.h", {"http"}},
+    {"CLI", {"cli", "demo"}},
+    {"archive.h", {"datasets", "demo"}},
+    {"archive_entry.h", {"datasets", "demo"}},
+    {"ft2build.h", {"demo"}},
+    {"hb.h", {"demo"}},
+    {"pugixml.hpp", {"demo"}},
 };
 
 struct Include {
@@ -95,13 +99,13 @@ TEST_CASE("includes go from cli and http to engine to encoder, index and storage
   }
 }
 
-TEST_CASE("each third-party library stays in its home folder") {
+TEST_CASE("each third-party library stays in its home folders") {
   for (const auto& [folder, allowed] : kAllowed) {
     for (const auto& include : includes_of(folder)) {
       const auto home = kHomes.find(first_part(include.path));
       if (include.quoted || home == kHomes.end()) continue;
       INFO(include.file << " includes " << include.path);
-      CHECK(home->second == folder);
+      CHECK(home->second.contains(folder));
     }
   }
 }
@@ -115,7 +119,7 @@ TEST_CASE("headers that other folders may include show no third-party library") 
       std::ifstream stream(header);
       const std::string text{std::istreambuf_iterator<char>(stream), {}};
       INFO(other.file << " includes " << other.path);
-      for (const auto& [library, home] : kHomes) CHECK(text.find("#include <" + library) == std::string::npos);
+      for (const auto& [library, homes] : kHomes) CHECK(text.find("#include <" + library) == std::string::npos);
       CHECK(text.find("#include <nlohmann") == std::string::npos);
       CHECK(text.find("#include <spdlog") == std::string::npos);
     }
