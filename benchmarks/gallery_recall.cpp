@@ -108,8 +108,8 @@ void measure_recall(http::Client& client, const std::vector<Picture>& pictures, 
 
 void run(const fs::path& data) {
   const fs::path source = CLIPDEX_SOURCE_DIR;
-  const auto pictures = read_gallery(source / "demo/gallery");
-  engine::Engine engine({.data_directory = data, .model = source / "models/emoji-clip", .limits = {}, .encoder = {}});
+  const auto pictures = read_gallery(source / "tests/data/gallery");
+  engine::Engine engine({.data_directory = data, .model = source / "tests/data/emoji-clip", .limits = {}, .encoder = {}});
   http::Server server({.port = 0});
   std::jthread serving([&] { server.run(engine); });
   http::Client client(server.url());

@@ -199,7 +199,7 @@ int main(int argc, char** argv) {
     print(rates);
     std::fflush(stdout);
     auto samples = make_samples();
-    std::vector<fs::path> models = {fs::path(CLIPDEX_SOURCE_DIR) / "models/emoji-clip"};
+    std::vector<fs::path> models = {fs::path(CLIPDEX_SOURCE_DIR) / "tests/data/emoji-clip"};
     for (const fs::path argument : std::vector<std::string>(argv + 1, argv + argc)) {
       if (fs::is_directory(argument)) {
         models.push_back(argument);

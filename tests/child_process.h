@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
@@ -32,6 +33,8 @@ class ChildProcess {
     if (id_ < 0) throw std::runtime_error("no process can be started");
     if (id_ > 0) return;
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that crashes leaves no server behind
+    // A model that no retraining changes: results are held to exact numbers.
+    ::setenv("CLIPDEX_MODEL", kModel.c_str(), /*overwrite=*/0);
     for (const auto& setting : environment) ::putenv(const_cast<char*>(setting.c_str()));
     redirect("/dev/null", O_RDONLY, STDIN_FILENO);
     redirect(out_file().c_str(), O_WRONLY | O_CREAT | O_APPEND, STDOUT_FILENO);

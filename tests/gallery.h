@@ -1,4 +1,4 @@
-// The demo's pictures and the built-in model, for tests.
+// Pictures and a model for tests, which stay as they are when the built-in ones are made anew.
 #pragma once
 
 #include <filesystem>
@@ -8,8 +8,8 @@
 
 namespace clipdex::tests {
 
-inline const std::filesystem::path kModel = std::filesystem::path(CLIPDEX_SOURCE_DIR) / "models/emoji-clip";
-inline const std::filesystem::path kGallery = std::filesystem::path(CLIPDEX_SOURCE_DIR) / "demo/gallery";
+inline const std::filesystem::path kModel = std::filesystem::path(CLIPDEX_SOURCE_DIR) / "tests/data/emoji-clip";
+inline const std::filesystem::path kGallery = std::filesystem::path(CLIPDEX_SOURCE_DIR) / "tests/data/gallery";
 
 inline std::string read_file(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);

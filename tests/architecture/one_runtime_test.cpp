@@ -36,7 +36,7 @@ std::string joined(const std::set<std::string>& names) {
 
 // Encoder and index have both run, so that whatever they load lazily is there.
 void use_every_part() {
-  const clipdex::encoder::ClipEncoder encoder(std::filesystem::path(CLIPDEX_SOURCE_DIR) / "models/emoji-clip");
+  const clipdex::encoder::ClipEncoder encoder(std::filesystem::path(CLIPDEX_SOURCE_DIR) / "tests/data/emoji-clip");
   const std::vector<std::string> texts = {"a red apple"};
   const auto embeddings = encoder.encode_texts(texts);
   clipdex::index::VectorIndex index({.dimension = embeddings.dimension});

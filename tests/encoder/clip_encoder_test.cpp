@@ -26,8 +26,8 @@ using clipdex::encoder::Image;
 using clipdex::tests::TemporaryDirectory;
 using clipdex::tests::TensorData;
 
-const fs::path kModel = fs::path(CLIPDEX_SOURCE_DIR) / "models/emoji-clip";
-const fs::path kGallery = fs::path(CLIPDEX_SOURCE_DIR) / "demo/gallery";
+const fs::path kModel = fs::path(CLIPDEX_SOURCE_DIR) / "tests/data/emoji-clip";
+const fs::path kGallery = fs::path(CLIPDEX_SOURCE_DIR) / "tests/data/gallery";
 
 std::string read_file(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);

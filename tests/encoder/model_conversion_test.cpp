@@ -78,7 +78,7 @@ TEST_CASE("narrowing makes half what OpenAI makes half, and the result stays clo
 
 TEST_CASE("the tokenizer's and preprocessing's files come along") {
   const TemporaryDirectory directory;
-  const auto source = fs::path(CLIPDEX_SOURCE_DIR) / "models/emoji-clip";
+  const auto source = fs::path(CLIPDEX_SOURCE_DIR) / "tests/data/emoji-clip";
   convert_model(source, directory.path() / "out", {});
   const clipdex::encoder::ClipEncoder before(source), after(directory.path() / "out");
   REQUIRE(after.tokenizer() != nullptr);

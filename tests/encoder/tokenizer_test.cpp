@@ -22,7 +22,7 @@ using clipdex::tests::TemporaryDirectory;
 using Ids = std::vector<std::int32_t>;
 
 const fs::path kData = fs::path(CLIPDEX_SOURCE_DIR) / "tests/data";
-const fs::path kModel = fs::path(CLIPDEX_SOURCE_DIR) / "models/emoji-clip";
+const fs::path kModel = fs::path(CLIPDEX_SOURCE_DIR) / "tests/data/emoji-clip";
 
 const Tokenizer& openai_tokenizer() {
   static const auto tokenizer = Tokenizer::open(kData / "bpe_simple_vocab_16e6.txt.gz");

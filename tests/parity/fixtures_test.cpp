@@ -52,7 +52,7 @@ void write_model(const json& fixture, const fs::path& directory) {
   clipdex::tests::write_safetensors(directory / (huggingface ? "model.safetensors" : "open_clip_model.safetensors"), tensors);
   const fs::path source = CLIPDEX_SOURCE_DIR;
   if (huggingface) {
-    for (const auto* name : {"vocab.json", "merges.txt"}) fs::copy_file(source / "models/emoji-clip" / name, directory / name);
+    for (const auto* name : {"vocab.json", "merges.txt"}) fs::copy_file(source / "tests/data/emoji-clip" / name, directory / name);
   } else {
     fs::copy_file(source / "tests/data/bpe_simple_vocab_16e6.txt.gz", directory / "bpe_simple_vocab_16e6.txt.gz");
   }

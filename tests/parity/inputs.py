@@ -84,7 +84,7 @@ def make_pictures(directory):
     save("plain.bmp", drawing(300, 270, 41))
     save("plain.tif", drawing(300, 270, 42))
     save("lzw.tif", drawing(310, 270, 43), compression="tiff_lzw")
-    gallery = sorted((PROJECT / "demo/gallery").glob("*.png"))
+    gallery = sorted((PROJECT / "tests/data/gallery").glob("*.png"))
     return sorted(directory.iterdir()) + gallery[:: max(1, len(gallery) // 12)] + [PROJECT / "tests/data/CLIP.png"]
 
 

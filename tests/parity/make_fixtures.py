@@ -21,7 +21,7 @@ from inputs import PROJECT, drawing, translucent, write_png_16_bit
 from references import HuggingFace, OpenClip
 
 FIXTURES = Path(__file__).parent / "fixtures"
-EMOJI_CLIP = PROJECT / "models/emoji-clip"  # its tokenizer has 4,096 entries, the last of which is the end token
+EMOJI_CLIP = PROJECT / "tests/data/emoji-clip"  # its tokenizer has 4,096 entries, the last of which is the end token
 TEXTS = ["a photo of a cat", "Hello, World! 2016", "naïve café 生活 🙂", "", "it's 50% off: £9.99", "a very long text " * 30, "a <|endoftext|> b !"]
 
 
