@@ -25,6 +25,12 @@ void add_dataset_options(CLI::App& command, datasets::DatasetOptions& options) {
   command.add_option("--label-column", options.label_column, "Column or field with the class (default: label, class)")
       ->check(check_not_empty)
       ->group("Data");
+  command
+      .add_option_function<std::string>(
+          "--separator", [&options](const std::string& text) { options.separator = text == "tab" ? '\t' : text.front(); },
+          "Of a table's columns: one character, or \"tab\" (default: what its ending and header say)")
+      ->check([](const std::string& text) { return text.size() == 1 || text == "tab" ? "" : "one character, or \"tab\""; })
+      ->group("Data");
   command.add_option("--split", options.splits, "Part of Karpathy's JSON: train, restval, val, test; repeat it for more")
       ->check(check_not_empty)
       ->expected(1)

@@ -1,5 +1,6 @@
 #include "cli/progress.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,12 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kTerminalInterval{100};
 constexpr std::chrono::seconds kPlainInterval{10};
 constexpr std::size_t kBarColumns = 30;
+
+// Of stderr; 0 if it does not say.
+std::size_t terminal_columns() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
 
 std::string duration(double seconds) {
   const auto whole = std::lround(seconds);
@@ -83,6 +90,8 @@ void Progress::draw() {
     std::fprintf(stderr, "%s\n", line.c_str());
     return;
   }
+  // A line that wraps cannot be erased.
+  if (const auto columns = terminal_columns(); columns > 0 && line.size() >= columns) line.resize(columns - 1);
   std::fprintf(stderr, "\r\033[K%s", line.c_str());
   std::fflush(stderr);
   drawn_ = true;

@@ -39,14 +39,28 @@ std::string line_of(const engine::Recalls& recalls) {
   return text;
 }
 
+void report_stop(const TrainOptions& options, const engine::TrainingResult& result) {
+  if (result.step == 0) {
+    std::fprintf(stderr, "stopped before the first step\n");
+    return;
+  }
+  std::fprintf(stderr, "stopped at step %s of %s, with a checkpoint: the same command%s goes on from there\n",
+               std::to_string(result.step).c_str(), std::to_string(result.steps).c_str(),
+               options.training.restart ? " without --restart" : "");
+}
+
 int run_training(const TrainOptions& options) {
   const StopSignal signal;
   std::unique_ptr<Progress> progress;
   engine::TrainingEvents events;
   events.step = [&](const engine::StepMetrics& metrics) {
-    if (!progress) progress = std::make_unique<Progress>("training step", metrics.steps, metrics.step - 1);
-    progress->note(note_of(metrics));
-    progress->advance(1);
+    if (progress) {
+      progress->note(note_of(metrics));
+      progress->advance(1);
+    } else {
+      // The first step's time says little of the others'.
+      progress = std::make_unique<Progress>("training step", metrics.steps, metrics.step);
+    }
     if (metrics.validation) progress->message("step " + std::to_string(metrics.step) + ": " + line_of(*metrics.validation));
   };
   events.message = [&](const std::string& text) {
@@ -69,8 +83,7 @@ int run_training(const TrainOptions& options) {
                             {"model", result.finished ? nlohmann::json(result.model.string()) : nlohmann::json(nullptr)}});
   }
   if (!result.finished) {
-    std::fprintf(stderr, "stopped at step %s of %s, with a checkpoint: the same command goes on from there\n",
-                 std::to_string(result.step).c_str(), std::to_string(result.steps).c_str());
+    report_stop(options, result);
     return kFailure;
   }
   std::fprintf(stderr, "the model is in %s, the curves are in %s\n", result.model.c_str(), (options.training.out / "training.svg").c_str());
@@ -152,8 +165,8 @@ void add_run_options(CLI::App& command, TrainOptions& options) {
   command.add_option("--validation", training.validation.words, "Data to measure recall on while training")
       ->check(check_not_empty)
       ->group("Run");
-  command.add_option("--evaluate-every", training.evaluate_every, "Steps; 0: only at the end")->capture_default_str()->group("Run");
-  command.add_option("--validation-max", training.validation_max, "Pictures of it")->capture_default_str()->group("Run");
+  command.add_option("--evaluate-every", training.evaluate_every, "Steps; 0: only at the end")->capture_default_str()->group("Validation");
+  command.add_option("--validation-max", training.validation_max, "Pictures of it")->capture_default_str()->group("Validation");
   command.add_flag("--restart", training.restart, "Begin anew where --out holds a training")->group("Run");
   command.add_flag("--json", options.json, "One JSON line on stdout at the end")->group("Run");
 }
@@ -180,7 +193,12 @@ void add_train_command(CLI::App& program, Action& action) {
       "Ctrl-C ends with a checkpoint; the same command goes on from it. docs/training.md tells more.");
   command->callback([options, &action] {
     action = [options] {
-      options->training.validation.options = options->training.train.options;
+      auto& validation = options->training.validation.options;
+      const auto images = validation.image_root;
+      const auto splits = validation.splits;
+      validation = options->training.train.options;
+      validation.image_root = images;
+      validation.splits = splits;
       return run_training(*options);
     };
   });

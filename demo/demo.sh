@@ -14,7 +14,9 @@ for argument in "$@"; do
   esac
 done
 
-readonly data=$project_dir/build/demo-data gallery=$project_dir/build/demo-gallery
+# A collection belongs to its model: another one gets a directory of its own.
+model_key=$(sha256sum <"$project_dir/models/emoji-clip/model.safetensors" | cut -c1-8)
+readonly data=$project_dir/build/demo-data-$model_key gallery=$project_dir/build/demo-gallery
 readonly log=$project_dir/build/demo-server.log
 server_pid=
 
@@ -79,7 +81,7 @@ if [ ! -d "$gallery" ]; then
   "$(dirname "$clipdex")/emoji_gallery" "$gallery" >&2
 fi
 start_server
-say "server on the built-in model at $CLIPDEX_SERVER, data in build/demo-data"
+say "server on the built-in model at $CLIPDEX_SERVER, data in build/demo-data-$model_key"
 "$clipdex" ingest "$gallery" -c gallery --metadata "$gallery/metadata.jsonl"
 query 'red-apple.jpg' 'search "a red apple"' "a red apple"
 query 'scene-0000.jpg' 'search "a cat and a pizza"' "a cat and a pizza"

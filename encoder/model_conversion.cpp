@@ -48,7 +48,8 @@ Conversion convert_model(const fs::path& path, const fs::path& destination, cons
   const auto tokenizer = open_tokenizer(model.directory);
   NewDirectory made(destination);
   auto written = write_model(made,
-                             {.config = model.directory.config,
+                             {.name = path.string(),
+                              .config = model.directory.config,
                               .preprocessing = model.directory.preprocessing,
                               .tokenizer = model.directory.directory,
                               .start_token = tokenizer ? std::optional<int>(tokenizer->start_token()) : std::nullopt,

@@ -140,7 +140,7 @@ WrittenModel write_model(const NewDirectory& made, const ModelToWrite& model, st
   } else {
     const auto preprocess_cfg = open_clip_preprocessing(model.preprocessing);
     const auto open_clip = preprocess_cfg ? open_clip_config_text(config, preprocess_cfg->dump()) : std::nullopt;
-    if (!open_clip) throw std::runtime_error("neither Hugging Face's nor open_clip's files can describe the model");
+    if (!open_clip) throw std::runtime_error(model.name + " cannot be written: neither Hugging Face's nor open_clip's files can describe it");
     written = {.layout = "open_clip",
                .reason = config.vision.kind == VisionKind::kResNet ? "Hugging Face's CLIP has no ResNets"
                                                                    : "Hugging Face's CLIP takes the end token 2 for another one",

@@ -16,6 +16,7 @@
 namespace clipdex::encoder {
 
 struct ModelToWrite {
+  std::string name;  // for errors
   ClipConfig config;
   Preprocessing preprocessing;
   std::filesystem::path tokenizer;  // the directory that holds its files, which are copied; empty: none

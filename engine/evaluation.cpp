@@ -32,21 +32,35 @@ std::size_t for_each_batch(const ClipEncoder& encoder, const datasets::Dataset& 
   }
 }
 
-// A label as the set has it, or the number of one.
-std::optional<std::size_t> class_of(const std::string& label, const std::map<std::string, std::size_t>& classes) {
-  if (const auto found = classes.find(label); found != classes.end()) return found->second;
-  std::size_t number = 0;
-  const auto [end, error] = std::from_chars(label.data(), label.data() + label.size(), number);
-  if (error != std::errc() || end != label.data() + label.size() || number >= classes.size()) return std::nullopt;
-  return number;
-}
+// ImageNet's list has names that stand for two classes: they are one class here, since no text tells them apart.
+struct Classes {
+  explicit Classes(const std::vector<std::string>& labels) {
+    for (const auto& label : labels) {
+      const auto [found, is_new] = positions.emplace(label, names.size());
+      if (is_new) names.push_back(label);
+      numbers.push_back(found->second);
+    }
+  }
+
+  // Of a label by its name, or by its number in the list.
+  std::optional<std::size_t> find(const std::string& label) const {
+    if (const auto found = positions.find(label); found != positions.end()) return found->second;
+    std::size_t number = 0;
+    const auto [end, error] = std::from_chars(label.data(), label.data() + label.size(), number);
+    if (error != std::errc() || end != label.data() + label.size() || number >= numbers.size()) return std::nullopt;
+    return numbers[number];
+  }
+
+  std::vector<std::string> names;                // each once
+  std::map<std::string, std::size_t> positions;  // in `names`
+  std::vector<std::size_t> numbers;              // of the list, in `names`
+};
 
 // The positions of the best five of the set's labels, best first.
-std::vector<std::size_t> best_five(const LabelClassifier& classifier, std::span<const float> image,
-                                   const std::map<std::string, std::size_t>& classes) {
+std::vector<std::size_t> best_five(const LabelClassifier& classifier, std::span<const float> image, const Classes& classes) {
   constexpr std::size_t kTop = 5;
   std::vector<std::size_t> best;
-  for (const auto& label : classifier.classify(image, kTop)) best.push_back(classes.at(label.label));
+  for (const auto& label : classifier.classify(image, kTop)) best.push_back(classes.positions.at(label.label));
   return best;
 }
 
@@ -63,11 +77,13 @@ RetrievalEvaluation evaluate_retrieval(const ClipEncoder& encoder, const dataset
   std::uint32_t seen = 0;
   RetrievalEvaluation result;
   result.failed = for_each_batch(encoder, dataset, events, [&](const training::PictureBatch& batch, const Embeddings& embeddings) {
-    images.insert(images.end(), embeddings.values.begin(), embeddings.values.end());
     std::vector<std::string> captions;
     for (std::size_t i = 0; i < batch.count; ++i) {
       const auto& own = batch.captions[i];
       const auto count = captions_max == 0 ? own.size() : std::min(captions_max, own.size());
+      if (count == 0) continue;  // with a label alone
+      const auto row = embeddings.row(i);
+      images.insert(images.end(), row.begin(), row.end());
       captions.insert(captions.end(), own.begin(), own.begin() + static_cast<std::ptrdiff_t>(count));
       image_of.insert(image_of.end(), count, seen++);
     }
@@ -81,17 +97,14 @@ RetrievalEvaluation evaluate_retrieval(const ClipEncoder& encoder, const dataset
 
 ZeroShotEvaluation evaluate_zero_shot(const ClipEncoder& encoder, const datasets::Dataset& dataset, const LabelSet& set,
                                       const EvaluationEvents& events) {
-  const LabelClassifier classifier(encoder, set);
-  std::map<std::string, std::size_t> classes;
+  const Classes classes(set.labels);
+  const LabelClassifier classifier(encoder, {.labels = classes.names, .templates = set.templates});
   ZeroShotEvaluation result;
-  for (const auto& label : set.labels) {
-    classes.emplace(label, classes.size());
-    result.classes.push_back({.label = label});
-  }
+  for (const auto& name : classes.names) result.classes.push_back({.label = name});
   std::size_t top1 = 0, top5 = 0;
   const auto unread = for_each_batch(encoder, dataset, events, [&](const training::PictureBatch& batch, const Embeddings& embeddings) {
     for (std::size_t i = 0; i < batch.count; ++i) {
-      const auto own = batch.labels[i] ? class_of(*batch.labels[i], classes) : std::nullopt;
+      const auto own = batch.labels[i] ? classes.find(*batch.labels[i]) : std::nullopt;
       if (!own) {
         ++result.failed;
         events.bad_sample(batch.where[i],

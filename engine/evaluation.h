@@ -41,7 +41,8 @@ struct ZeroShotEvaluation {
   std::vector<ClassAccuracy> classes;  // in the set's order
 };
 
-// Of all pictures with a label, which is one of `set`'s or its number, from 0 on.
+// Of all pictures with a label, which is one of `set`'s or its number, from 0 on. Labels may be there twice, as in ImageNet's list: both
+// are then one class.
 ZeroShotEvaluation evaluate_zero_shot(const ClipEncoder& encoder, const datasets::Dataset& dataset, const LabelSet& set,
                                       const EvaluationEvents& events = {});
 

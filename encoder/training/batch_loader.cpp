@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 #include <span>
 #include <stdexcept>
 #include <utility>
@@ -103,6 +104,8 @@ void BatchLoader::decode(Candidate& candidate) const {
                           candidate.position.taken};
       random_resized_crop(image, preprocessing_, {.scale_min = options_.crop_scale_min}, random, candidate.pixels.data());
     }
+  } catch (const std::bad_alloc&) {
+    throw;  // says nothing of the sample
   } catch (const std::exception& error) {
     sample.error = error.what();
   }
@@ -123,19 +126,29 @@ bool BatchLoader::choose_caption(Candidate& candidate, std::unordered_set<std::s
 }
 
 Batch BatchLoader::make() {
-  Batch batch;
-  std::unordered_set<std::string> captions;
   const auto values = static_cast<std::size_t>(3 * preprocessing_.height * preprocessing_.width);
+  Batch batch;
   batch.pixels.reserve(options_.batch * values);
-  const auto first_epoch = stream_.position().epoch;
+  std::unordered_set<std::string> captions;
+  auto start = stream_.position();
   while (batch.pairs < options_.batch) {
-    if (stream_.position().epoch > first_epoch + 1)
-      throw std::runtime_error("the training data has not " + std::to_string(options_.batch) +
-                               " samples that can be used, which is a batch: bad_samples.jsonl says why, or take a smaller batch");
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) throw std::runtime_error("the loader is being closed");
+    }
     for (auto& candidate : take(options_.batch - batch.pairs)) {
+      if (candidate.position.epoch != start.epoch) {
+        // The epoch ended before the batch was full.
+        if (start.taken == 0) throw DataError(options_.batch, std::move(batch.bad));
+        start = {.epoch = candidate.position.epoch, .taken = 0};
+        captions.clear();
+        batch.pixels.clear();
+        batch.tokens.clear();
+        batch.pairs = 0;
+      }
       batch.after = candidate.position;
       if (!candidate.sample.error.empty()) {
-        if (options_.bad_sample) options_.bad_sample(candidate.sample.where, candidate.sample.error);
+        batch.bad.push_back({.where = candidate.sample.where, .why = candidate.sample.error});
         continue;
       }
       if (!choose_caption(candidate, captions)) continue;

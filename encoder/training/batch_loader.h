@@ -6,12 +6,13 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "encoder/preprocessing.h"
@@ -20,11 +21,26 @@
 
 namespace clipdex::training {
 
+struct BadSample {
+  std::string where, why;
+};
+
+// The data cannot fill a batch.
+class DataError : public std::runtime_error {
+ public:
+  DataError(std::size_t batch, std::vector<BadSample> bad_)
+      : std::runtime_error("an epoch of the training data has not " + std::to_string(batch) +
+                           " samples that can be used, which make a batch: bad_samples.jsonl says why, or take a smaller --batch"),
+        bad(std::move(bad_)) {}
+  std::vector<BadSample> bad;
+};
+
 struct Batch {
   std::size_t pairs = 0;
   std::vector<float> pixels;                      // [pairs, 3, height, width], normalised
   std::vector<std::vector<std::int32_t>> tokens;  // ids with start and end token, at most the context's length
   DataPosition after;                             // where the next batch begins
+  std::vector<BadSample> bad;                     // that were left out on the way
 };
 
 struct LoaderOptions {
@@ -36,8 +52,6 @@ struct LoaderOptions {
   std::size_t context_length = 77;
   std::size_t picture_bytes_max = std::size_t{32} << 20;
   ShuffleOptions shuffle;
-  // Called for each sample that is left out, with where it is and why, from whatever thread makes batches, one at a time.
-  std::function<void(const std::string& where, const std::string& why)> bad_sample;
 };
 
 // The same options and position give the same batches, whatever the number of threads. One thread at a time.
@@ -50,7 +64,8 @@ class BatchLoader {
   BatchLoader(const BatchLoader&) = delete;
   BatchLoader& operator=(const BatchLoader&) = delete;
 
-  // Always full. Throws std::runtime_error where the data cannot fill a batch: a whole epoch had not one sample that could be used.
+  // Always full, and of one epoch: what is left at an epoch's end is left out, in each epoch other samples. Throws DataError where a
+  // whole epoch does not fill one.
   Batch next();
 
  private:

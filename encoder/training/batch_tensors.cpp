@@ -14,7 +14,8 @@ TextTensors text_tensors(std::span<const std::vector<std::int32_t>> texts, at::D
   auto* ids = tokens.data_ptr<std::int64_t>();
   for (std::size_t i = 0; i < texts.size(); ++i) {
     std::copy(texts[i].begin(), texts[i].end(), ids + i * length);
-    pooled_at.data_ptr<std::int64_t>()[i] = static_cast<std::int64_t>(texts[i].size()) - 1;
+    // The first end token, as at inference: a caption may spell one.
+    pooled_at.data_ptr<std::int64_t>()[i] = std::find(texts[i].begin(), texts[i].end(), texts[i].back()) - texts[i].begin();
   }
   return {.tokens = tokens.to(device), .pooled_at = pooled_at.to(device)};
 }

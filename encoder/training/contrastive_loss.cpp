@@ -31,7 +31,7 @@ Backward backward_at(const Features& features, const at::Tensor& logit_scale, do
 void backward_features(const Features& features, const Features& gradients) {
   std::vector<at::Tensor> outputs, at_outputs;
   const auto add = [&](const at::Tensor& output, const at::Tensor& gradient) {
-    if (!output.requires_grad()) return;
+    if (!output.defined() || !output.requires_grad()) return;
     outputs.push_back(output);
     at_outputs.push_back(gradient.to(output.scalar_type()));
   };
@@ -52,7 +52,7 @@ at::Tensor contrastive_loss(const at::Tensor& image, const at::Tensor& text, con
 double backward_contrastive(const EncodePairs& encode, std::int64_t pairs, std::int64_t micro_batch, const at::Tensor& logit_scale,
                             double factor) {
   if (micro_batch >= pairs) {
-    const auto features = encode(0, pairs, /*update_statistics=*/true);
+    const auto features = encode(0, pairs, Pass::kWhole);
     const auto loss = contrastive_loss(features.image, features.text, logit_scale);
     (loss * factor).backward();
     return loss.item<double>();
@@ -64,14 +64,14 @@ double backward_contrastive(const EncodePairs& encode, std::int64_t pairs, std::
   {
     const torch::NoGradGuard no_gradients;
     each([&](std::int64_t first, std::int64_t count) {
-      const auto features = encode(first, count, /*update_statistics=*/false);
+      const auto features = encode(first, count, Pass::kFeatures);
       images.push_back(features.image.to(at::kFloat));
       texts.push_back(features.text.to(at::kFloat));
     });
   }
   const auto whole = backward_at({at::cat(images), at::cat(texts)}, logit_scale, factor);
   each([&](std::int64_t first, std::int64_t count) {
-    backward_features(encode(first, count, /*update_statistics=*/true),
+    backward_features(encode(first, count, Pass::kGradients),
                       {whole.gradients.image.narrow(0, first, count), whole.gradients.text.narrow(0, first, count)});
   });
   return whole.loss;

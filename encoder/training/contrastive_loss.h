@@ -16,8 +16,15 @@ struct Features {
   at::Tensor image, text;  // [n, dimension], not normalised
 };
 
-// What the towers say of pairs [first, first + count). `update_statistics` as TrainableClip::encode_image() has it.
-using EncodePairs = std::function<Features(std::int64_t first, std::int64_t count, bool update_statistics)>;
+// What the towers go over the pairs for.
+enum class Pass {
+  kWhole,     // features, through which the gradient goes at once
+  kFeatures,  // features alone
+  kGradients  // features again, for the gradient to go through them: those of a frozen tower may be left undefined
+};
+
+// What the towers say of pairs [first, first + count). Running statistics move in passes that have gradients.
+using EncodePairs = std::function<Features(std::int64_t first, std::int64_t count, Pass pass)>;
 
 // Adds the gradient of factor * contrastive_loss() of `pairs` pairs, and returns the loss. With more pairs than `micro_batch`, they go
 // through the towers twice: for the features alone, then again part by part with the gradient that the whole loss has at them (Gao et al.

@@ -1,6 +1,7 @@
 #include "encoder/training/picture_batch.h"
 
 #include <exception>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -21,6 +22,8 @@ std::string decode(const datasets::CaptionedImage& sample, const encoder::Prepro
                                              encoder::reduced_decoding(preprocessing));
     encoder::preprocess_into(image, preprocessing, pixels);
     return {};
+  } catch (const std::bad_alloc&) {
+    throw;  // says nothing of the sample
   } catch (const std::exception& error) {
     return error.what();
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "encoder/color.h"
 #include "encoder/resize.h"
 
 namespace clipdex::training {
@@ -47,7 +48,12 @@ encoder::Window random_window(int width, int height, const CropOptions& options,
 void random_resized_crop(const encoder::Image& image, const encoder::Preprocessing& preprocessing, const CropOptions& options,
                          RandomStream& random, float* pixels) {
   const auto window = random_window(image.width, image.height, options, random);
-  const auto resized = encoder::resize(crop(image, window), preprocessing.width, preprocessing.height, preprocessing.interpolation);
+  auto part = crop(image, window);
+  if (preprocessing.convention == encoder::PreprocessingConvention::kHuggingFace) {
+    part = encoder::to_rgb(part);
+    part.indexed = false;
+  }
+  const auto resized = encoder::resize(part, preprocessing.width, preprocessing.height, preprocessing.interpolation);
   // Of the right size already: what is left of it is to make RGB and to normalise.
   auto as_it_is = preprocessing;
   as_it_is.resize_mode = encoder::ResizeMode::kSquash;

@@ -45,7 +45,7 @@ at::Tensor run_resnet(const encoder::ModifiedResNet& tower, const at::Tensor& pi
     auto y = convolve_relu(block->first, x, statistics);
     y = average_pool(convolve_relu(block->second, y, statistics), block->stride);
     y = convolve(block->third, y, statistics);
-    x = y.add_(block->downsample ? convolve(*block->downsample, average_pool(x, block->stride), statistics) : x).relu_();
+    x = y.add(block->downsample ? convolve(*block->downsample, average_pool(x, block->stride), statistics) : x).relu_();
   }
   return attention_pool(*tower.attnpool, x);
 }

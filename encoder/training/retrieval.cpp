@@ -21,7 +21,8 @@ at::Tensor matrix(std::span<const float> values, std::size_t dimension) {
 at::Tensor ranks(const at::Tensor& scores, const at::Tensor& own) {
   const auto of_own = scores.gather(1, own.unsqueeze(1));
   const auto columns = at::arange(scores.size(1));
-  return (scores.gt(of_own) | (scores.eq(of_own) & columns.unsqueeze(0).lt(own.unsqueeze(1)))).sum(1);
+  // What cannot be compared, because it is no number, comes before.
+  return (~scores.le(of_own) | (scores.eq(of_own) & columns.unsqueeze(0).lt(own.unsqueeze(1)))).sum(1);
 }
 
 std::array<double, 3> shares(std::span<const std::int64_t> best) {

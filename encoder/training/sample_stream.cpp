@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "encoder/training/training_options.h"
+
 namespace clipdex::training {
 
 SampleStream::SampleStream(const datasets::Dataset& dataset, const ShuffleOptions& options, DataPosition start)
@@ -68,11 +70,14 @@ datasets::CaptionedImage SampleStream::next() {
   return std::move(*sample);
 }
 
-std::uint64_t count_samples(const datasets::Dataset& dataset) {
+std::uint64_t count_samples(const datasets::Dataset& dataset, const std::function<bool()>& stop) {
   std::uint64_t count = 0;
   for (std::size_t shard = 0; shard < dataset.shards().size(); ++shard) {
     const auto source = dataset.open_shard(shard);
-    while (source->next()) ++count;
+    while (source->next()) {
+      if (stop()) throw TrainingStopped();
+      ++count;
+    }
   }
   return count;
 }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -55,7 +56,7 @@ class SampleStream {
   std::optional<RandomStream> random_;
 };
 
-// How many samples there are, good and bad ones: all of it is read.
-std::uint64_t count_samples(const datasets::Dataset& dataset);
+// How many samples there are, good and bad ones: all of it is read. Throws TrainingStopped if `stop` says so.
+std::uint64_t count_samples(const datasets::Dataset& dataset, const std::function<bool()>& stop);
 
 }  // namespace clipdex::training

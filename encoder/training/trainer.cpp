@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <fstream>
@@ -14,8 +14,10 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 
+#include "encoder/new_directory.h"
 #include "encoder/training/adamw.h"
 #include "encoder/training/batch_loader.h"
 #include "encoder/training/batch_tensors.h"
@@ -48,8 +50,10 @@ class FolderLock {
     descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (descriptor_ < 0) throw std::runtime_error("cannot write " + file.string());
     if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+    const int reason = errno;
     ::close(descriptor_);
-    throw std::runtime_error("another training is running in " + folder.string());
+    if (reason == EWOULDBLOCK) throw std::runtime_error("another training is running in " + folder.string());
+    throw std::runtime_error("cannot lock " + file.string() + ": " + std::generic_category().message(reason));
   }
   ~FolderLock() { ::close(descriptor_); }
   FolderLock(const FolderLock&) = delete;
@@ -83,8 +87,10 @@ class Trainer {
   StepMetrics make_step();
   void take_step(double norm, double rate);
   void evaluate(StepMetrics& metrics);
+  void check_weights() const;
   void save();
-  TrainingResult finish(bool finished, const StepMetrics& last);
+  bool make_steps();
+  TrainingResult finish(bool finished);
 
   fs::path checkpoints() const { return options_.out / "checkpoints"; }
 
@@ -99,7 +105,6 @@ class Trainer {
   LossScale loss_scale_;
   std::unique_ptr<TrainingLog> log_;
   std::unique_ptr<BatchLoader> loader_;
-  std::atomic<std::uint64_t> bad_samples_ = 0;
   std::uint64_t saved_step_ = 0;
 };
 
@@ -112,15 +117,12 @@ at::Device device_of(Device device) {
 
 // Before anything is written: an earlier training's checkpoints are gone on from only with its own options.
 void check_folder(const TrainingOptions& options) {
-  const auto checkpoints = options.out / "checkpoints";
-  if (options.restart) fs::remove_all(checkpoints);
+  if (options.restart || !newest_checkpoint(options.out / "checkpoints")) return;
   const auto before = options.out / "training.json";
-  if (newest_checkpoint(checkpoints) && fs::exists(before)) {
-    const auto changed = differences(read_text(before), describe(options));
-    if (!changed.empty())
-      throw std::invalid_argument(options.out.string() + " holds a training with other options (" + changed +
-                                  "): give the same ones to go on with it, --restart to begin anew, or another --out");
-  }
+  const auto changed = differences(read_text(before), describe(options));
+  if (!changed.empty())
+    throw std::invalid_argument(options.out.string() + " holds a training with other options or data (" + changed +
+                                "): give the same ones to go on with it, --restart to begin anew, or another --out");
 }
 
 TrainingSetup checked_set_up(const TrainingOptions& options, const TrainingEvents& events) {
@@ -139,47 +141,58 @@ Trainer::Trainer(const TrainingOptions& options, const TrainingEvents& events)
   setup_.model.to(device_);
   optimizer_ = std::make_unique<AdamW>(setup_.model, optimizer_options(options, setup_.model.config()));
   resume_or_begin();
-  make_loader();
 }
 
 void Trainer::resume_or_begin() {
+  remove_leftovers(options_.out);
+  remove_leftovers(checkpoints());
   if (options_.precision == Precision::kFp16) loss_scale_.factor = LossScale::kInitial;
-  if (const auto checkpoint = newest_checkpoint(checkpoints())) {
-    state_ = read_checkpoint(*checkpoint, setup_.model, *optimizer_);
+  if (setup_.checkpoint) {
+    state_ = read_checkpoint(*setup_.checkpoint, setup_.model, *optimizer_);
     loss_scale_ = {.factor = state_.loss_scale, .good_steps = state_.steps_at_scale};
-    bad_samples_ = state_.bad_samples;
     saved_step_ = state_.step;
-    events_.message("going on from " + checkpoint->string());
+    events_.message("going on from " + setup_.checkpoint->string());
   } else {
-    std::ofstream file(options_.out / "training.json", std::ios::trunc);
-    file << describe(options_);
-    if (!file.flush()) throw std::runtime_error("cannot write " + (options_.out / "training.json").string() + ": is the disk full?");
+    // Only now, when all that the new training needs has been opened.
+    fs::remove_all(checkpoints());
+    fs::remove_all(options_.out / "model");
+    const auto temporary = options_.out / "training.json.new";
+    fs::remove(temporary);
+    encoder::NewFile file(temporary);
+    file.write(describe(options_));
+    file.close();
+    fs::rename(temporary, options_.out / "training.json");
+    state_.samples = setup_.samples;
   }
   log_ = std::make_unique<TrainingLog>(options_.out, state_.step);
 }
 
 void Trainer::make_loader() {
+  const auto& preprocessing = setup_.files.preprocessing;
+  constexpr std::size_t kAheadBytesMax = std::size_t{1} << 30, kAheadMax = 4;
+  const std::size_t bytes = options_.batch * 3 * sizeof(float) * static_cast<std::size_t>(preprocessing.width * preprocessing.height);
   LoaderOptions loader{.batch = options_.batch,
                        .threads = threads_,
                        // On the CPU the cores cannot do both at once; a GPU is not to wait.
-                       .ahead = options_.device == Device::kCpu ? 0U : 4U,
+                       .ahead = options_.device == Device::kCpu ? 0 : std::clamp<std::size_t>(kAheadBytesMax / bytes, 1, kAheadMax),
                        .crop_scale_min = options_.crop_scale_min,
                        .unique_captions = options_.unique_captions,
                        .context_length = static_cast<std::size_t>(setup_.model.config().text.context_length),
                        .shuffle = {.seed = options_.seed, .samples = options_.shuffle}};
-  loader.bad_sample = [this](const std::string& where, const std::string& why) {
-    ++bad_samples_;
-    log_->bad_sample(where, why);
-  };
-  loader_ = std::make_unique<BatchLoader>(setup_.train, setup_.tokenizer, setup_.files.preprocessing, std::move(loader), state_.position);
+  loader_ = std::make_unique<BatchLoader>(setup_.train, setup_.tokenizer, preprocessing, std::move(loader), state_.position);
 }
+
+// The numbers have gone wrong: what the training holds is not to be saved.
+class NumericError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 // What a step that must not be made is told with.
 [[noreturn]] void fail_numbers(const char* what, std::uint64_t step, const fs::path& checkpoints) {
   const auto good = newest_checkpoint(checkpoints);
-  throw std::runtime_error(std::string(what) + " is no finite number at step " + std::to_string(step) + ", so the training stops; " +
-                           (good ? "the last good checkpoint is " + good->string() : "there is no checkpoint yet") +
-                           ". A lower --learning-rate, a longer --warmup or --clip-norm 1 usually help");
+  throw NumericError(std::string(what) + " is no finite number at step " + std::to_string(step) + ", so the training stops; " +
+                     (good ? "the last good checkpoint is " + good->string() : "there is no checkpoint yet") +
+                     ". A lower --learning-rate, a longer --warmup or --clip-norm 1 usually help");
 }
 
 void Trainer::take_step(double norm, double rate) {
@@ -200,16 +213,23 @@ void Trainer::take_step(double norm, double rate) {
 StepMetrics Trainer::make_step() {
   const auto start = Clock::now();
   auto batch = loader_->next();
+  for (const auto& [where, why] : batch.bad) log_->bad_sample(where, why);
   const double waited = seconds_since(start);
   const BatchTensors tensors(std::move(batch), setup_.files.preprocessing, device_);
   const auto pairs = tensors.pairs();
   const auto micro_batch =
       options_.micro_batch == 0 ? pairs : static_cast<std::int64_t>(std::min<std::size_t>(options_.micro_batch, options_.batch));
-  const auto encode = [&](std::int64_t first, std::int64_t count, bool update_statistics) {
+  const auto& model = setup_.model;
+  const auto encode = [&](std::int64_t first, std::int64_t count, Pass pass) {
     const PrecisionScope precision(options_.precision, device_.type());
-    const auto [tokens, pooled_at] = tensors.texts(first, count);
-    return Features{.image = setup_.model.encode_image(tensors.pixels(first, count), /*training=*/true, update_statistics),
-                    .text = setup_.model.encode_text(tokens, pooled_at)};
+    Features features;
+    if (pass != Pass::kGradients || !model.image_frozen())
+      features.image = model.encode_image(tensors.pixels(first, count), /*training=*/true, /*update_statistics=*/pass != Pass::kFeatures);
+    if (pass != Pass::kGradients || !model.text_frozen()) {
+      const auto [tokens, pooled_at] = tensors.texts(first, count);
+      features.text = model.encode_text(tokens, pooled_at);
+    }
+    return features;
   };
   optimizer_->zero_gradients();
   const double loss = backward_contrastive(encode, pairs, micro_batch, setup_.model.logit_scale(), loss_scale_.factor);
@@ -237,42 +257,51 @@ void Trainer::evaluate(StepMetrics& metrics) {
   const bool due = metrics.step == setup_.steps || (options_.evaluate_every > 0 && metrics.step % options_.evaluate_every == 0);
   if (!due) return;
   metrics.validation = validate(setup_.model, setup_.tokenizer, setup_.files.preprocessing, *setup_.validation,
-                                {.images_max = options_.validation_max, .threads = threads_, .device = device_});
+                                {.images_max = options_.validation_max, .threads = threads_, .device = device_},
+                                [&](const std::string& where, const std::string& why) { log_->bad_sample(where, why); });
+}
+
+// A gradient can be finite and the step it makes not.
+void Trainer::check_weights() const {
+  const auto check = [&](const TrainableClip::Named& named) {
+    if (!at::isfinite(named.tensor).all().item<bool>()) fail_numbers(("the tensor " + named.name).c_str(), state_.step, checkpoints());
+  };
+  for (const auto& parameter : setup_.model.parameters()) check(parameter);
+  for (const auto& buffer : setup_.model.buffers()) check(buffer);
 }
 
 void Trainer::save() {
   if (saved_step_ == state_.step) return;
+  check_weights();
   state_.loss_scale = loss_scale_.factor;
   state_.steps_at_scale = loss_scale_.good_steps;
-  state_.bad_samples = bad_samples_;
-  log_->flush();
+  state_.optimizer_steps = optimizer_->steps();
   write_checkpoint(checkpoints(), state_, setup_.model, *optimizer_, setup_.files, options_.checkpoints_kept);
   saved_step_ = state_.step;
+  log_->flush();
 }
 
-TrainingResult Trainer::finish(bool finished, const StepMetrics& last) {
+TrainingResult Trainer::finish(bool finished) {
   save();
   log_->flush();
-  TrainingResult result{.finished = finished,
-                        .step = state_.step,
-                        .steps = setup_.steps,
-                        .bad_samples = bad_samples_,
-                        .loss = last.loss,
-                        .model = {},
-                        .validation = last.validation};
+  TrainingResult result{.finished = finished, .step = state_.step, .steps = setup_.steps, .bad_samples = log_->bad_samples()};
+  if (const auto* last = log_->last()) {
+    result.loss = last->loss;
+    result.validation = last->validation;
+  }
   if (finished) {
     result.model = options_.out / "model";
-    write_trained_model(result.model, setup_.model, setup_.files);
+    if (!fs::exists(result.model)) write_trained_model(result.model, setup_.model, setup_.files);
   }
   return result;
 }
 
-TrainingResult Trainer::run() {
+// Whether it was not asked to stop before all steps were done.
+bool Trainer::make_steps() {
   constexpr double kFlushSeconds = 10;
-  StepMetrics metrics{.step = state_.step, .steps = setup_.steps};
   auto flushed = Clock::now();
   while (state_.step < setup_.steps) {
-    metrics = make_step();
+    auto metrics = make_step();
     evaluate(metrics);
     log_->add(metrics);
     events_.step(metrics);
@@ -281,16 +310,41 @@ TrainingResult Trainer::run() {
       log_->flush();
       flushed = Clock::now();
     }
-    if (state_.step < setup_.steps && events_.stop()) return finish(/*finished=*/false, metrics);
+    if (state_.step < setup_.steps && events_.stop()) return false;
   }
-  return finish(/*finished=*/true, metrics);
+  return true;
+}
+
+TrainingResult Trainer::run() {
+  if (state_.step >= setup_.steps) return finish(/*finished=*/true);
+  make_loader();
+  try {
+    return finish(make_steps());
+  } catch (const NumericError&) {
+    throw;
+  } catch (const DataError& error) {
+    for (const auto& [where, why] : error.bad) log_->bad_sample(where, why);
+    save();
+    throw;
+  } catch (const std::exception&) {
+    // The weights are good whatever happened to the data or the disk; a second failure says no more than the first.
+    try {
+      save();
+    } catch (const std::exception&) {
+    }
+    throw;
+  }
 }
 
 }  // namespace
 
 TrainingResult train(const TrainingOptions& options, const TrainingEvents& events) {
   check(options);
-  return Trainer(options, events).run();
+  try {
+    return Trainer(options, events).run();
+  } catch (const TrainingStopped&) {
+    return {};  // before there was anything to keep
+  }
 }
 
 }  // namespace clipdex::training

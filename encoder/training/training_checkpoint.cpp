@@ -52,7 +52,8 @@ void write_model_files(const encoder::NewDirectory& directory, const TrainableCl
   for (const auto& parameter : model.parameters()) views.add(parameter);
   for (const auto& buffer : model.buffers()) views.add(buffer);
   encoder::write_model(directory,
-                       {.config = model.config(),
+                       {.name = "the trained model",
+                        .config = model.config(),
                         .preprocessing = files.preprocessing,
                         .tokenizer = files.tokenizer,
                         .start_token = files.start_token,
@@ -108,21 +109,6 @@ void read_optimizer(const fs::path& file, AdamW& optimizer) {
   }
 }
 
-TrainingState read_state(const fs::path& file, std::uint64_t& optimizer_steps) {
-  try {
-    const auto saved = encoder::read_json(file, {});
-    optimizer_steps = saved.at("optimizer_steps").get<std::uint64_t>();
-    return {.step = saved.at("step").get<std::uint64_t>(),
-            .position = {.epoch = saved.at("epoch").get<std::uint64_t>(), .taken = saved.at("samples_of_epoch").get<std::uint64_t>()},
-            .loss_scale = saved.at("loss_scale").get<double>(),
-            .steps_at_scale = saved.at("steps_at_scale").get<std::uint64_t>(),
-            .bad_samples = saved.at("bad_samples").get<std::uint64_t>()};
-  } catch (const std::exception& error) {
-    throw std::runtime_error(file.string() + " cannot be read (" + error.what() +
-                             "): remove the checkpoint that it is in, to go on from the one before");
-  }
-}
-
 }  // namespace
 
 void write_trained_model(const fs::path& path, const TrainableClip& model, const ModelFiles& files) {
@@ -140,10 +126,10 @@ fs::path write_checkpoint(const fs::path& directory, const TrainingState& state,
   const json saved = {{"step", state.step},
                       {"epoch", state.position.epoch},
                       {"samples_of_epoch", state.position.taken},
-                      {"optimizer_steps", optimizer.steps()},
+                      {"optimizer_steps", state.optimizer_steps},
                       {"loss_scale", state.loss_scale},
                       {"steps_at_scale", state.steps_at_scale},
-                      {"bad_samples", state.bad_samples}};
+                      {"samples", state.samples}};
   made.write(kStateFile, saved.dump(2) + "\n");
   made.publish(/*replace=*/true);
   auto all = checkpoints_in(directory);
@@ -159,15 +145,43 @@ std::optional<fs::path> newest_checkpoint(const fs::path& directory) {
   return all.empty() ? std::nullopt : std::optional(all.rbegin()->second);
 }
 
+TrainingState read_state(const fs::path& checkpoint) {
+  const auto file = checkpoint / kStateFile;
+  try {
+    const auto saved = encoder::read_json(file, {});
+    return {.step = saved.at("step").get<std::uint64_t>(),
+            .position = {.epoch = saved.at("epoch").get<std::uint64_t>(), .taken = saved.at("samples_of_epoch").get<std::uint64_t>()},
+            .optimizer_steps = saved.at("optimizer_steps").get<std::uint64_t>(),
+            .loss_scale = saved.at("loss_scale").get<double>(),
+            .steps_at_scale = saved.at("steps_at_scale").get<std::uint64_t>(),
+            .samples = saved.at("samples").get<std::uint64_t>()};
+  } catch (const std::exception& error) {
+    throw std::runtime_error(file.string() + " cannot be read (" + error.what() +
+                             "): remove the checkpoint that it is in, to go on from the one before");
+  }
+}
+
+void remove_leftovers(const fs::path& directory) {
+  if (!fs::is_directory(directory)) return;
+  std::vector<fs::path> leftovers;
+  for (const auto& entry : fs::directory_iterator(directory)) {
+    const auto name = entry.path().filename().string();
+    const auto replaced = name.find(".replaced-");
+    // What was put aside is the only copy until the new one is there.
+    const bool superseded = replaced != std::string::npos && fs::exists(directory / name.substr(0, replaced));
+    if (name.find(".partial-") != std::string::npos || superseded) leftovers.push_back(entry.path());
+  }
+  for (const auto& leftover : leftovers) fs::remove_all(leftover);
+}
+
 TrainingState read_checkpoint(const fs::path& path, TrainableClip& model, AdamW& optimizer) {
-  std::uint64_t optimizer_steps = 0;
-  auto state = read_state(path / kStateFile, optimizer_steps);
+  auto state = read_state(path);
   const bool huggingface = fs::exists(path / "model.safetensors");
   const auto weights = encoder::Checkpoint::open(path / (huggingface ? "model.safetensors" : "open_clip_model.safetensors"));
   encoder::check_tensors(weights, model.config());
   model.load(weights);
   read_optimizer(path / kOptimizerFile, optimizer);
-  optimizer.set_steps(optimizer_steps);
+  optimizer.set_steps(state.optimizer_steps);
   return state;
 }
 

@@ -15,11 +15,12 @@ namespace clipdex::training {
 
 // What is not in the tensors. There is no generator's state: every random number follows from the seed and the position.
 struct TrainingState {
-  std::uint64_t step = 0;  // made
-  DataPosition position;   // where the next batch begins
-  double loss_scale = 1;   // of fp16
+  std::uint64_t step = 0;             // made
+  DataPosition position;              // where the next batch begins
+  std::uint64_t optimizer_steps = 0;  // fewer, if fp16 had to leave some out
+  double loss_scale = 1;              // of fp16
   std::uint64_t steps_at_scale = 0;
-  std::uint64_t bad_samples = 0;
+  std::uint64_t samples = 0;  // of an epoch, if they were counted
 };
 
 // Beside the parameters, what makes a model's directory of them.
@@ -38,6 +39,12 @@ std::filesystem::path write_checkpoint(const std::filesystem::path& directory, c
                                        const AdamW& optimizer, const ModelFiles& files, std::size_t kept);
 
 std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::path& directory);
+
+// Without the tensors.
+TrainingState read_state(const std::filesystem::path& checkpoint);
+
+// Removes what processes that were killed left half made.
+void remove_leftovers(const std::filesystem::path& directory);
 
 // Fills `model` and `optimizer`. Throws std::runtime_error that names the file and the remedy.
 TrainingState read_checkpoint(const std::filesystem::path& checkpoint, TrainableClip& model, AdamW& optimizer);

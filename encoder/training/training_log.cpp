@@ -37,7 +37,9 @@ StepMetrics from_json(const json& line) {
                       .loss = line.at("loss"),
                       .learning_rate = line.at("learning_rate"),
                       .logit_scale = line.at("logit_scale"),
-                      .gradient_norm = line.at("gradient_norm")};
+                      .gradient_norm = line.at("gradient_norm"),
+                      .samples_per_second = line.at("samples_per_second"),
+                      .data_seconds = line.at("data_seconds")};
   if (const auto found = line.find("validation"); found != line.end()) {
     metrics.validation = Recalls{.images = found->at("images"),
                                  .captions = found->at("captions"),
@@ -62,6 +64,17 @@ std::vector<StepMetrics> read_history(const fs::path& file, std::uint64_t step) 
     }
   }
   return history;
+}
+
+// Where the samples are that were named already.
+std::unordered_set<std::string> read_named(const fs::path& file) {
+  std::unordered_set<std::string> named;
+  std::ifstream stream(file);
+  for (std::string text; std::getline(stream, text);) {
+    const auto line = json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (line.is_object() && line.contains("where") && line.at("where").is_string()) named.insert(line.at("where").get<std::string>());
+  }
+  return named;
 }
 
 [[noreturn]] void fail(const fs::path& file) { throw std::runtime_error("cannot write " + file.string() + ": is the disk full?"); }
@@ -89,7 +102,9 @@ TrainingLog::TrainingLog(const fs::path& folder, std::uint64_t step)
   for (const auto& metrics : history_) lines += to_json(metrics).dump() + "\n";
   replace(folder_ / "metrics.jsonl", lines);
   metrics_ = open(folder_ / "metrics.jsonl", std::ios::app);
-  bad_samples_ = open(folder_ / "bad_samples.jsonl", step == 0 ? std::ios::trunc : std::ios::app);
+  const auto bad_samples = folder_ / "bad_samples.jsonl";
+  if (step > 0) named_ = read_named(bad_samples);
+  bad_samples_ = open(bad_samples, step == 0 ? std::ios::trunc : std::ios::app);
 }
 
 void TrainingLog::add(const StepMetrics& metrics) {
@@ -98,16 +113,13 @@ void TrainingLog::add(const StepMetrics& metrics) {
 }
 
 void TrainingLog::bad_sample(const std::string& where, const std::string& why) {
-  const std::lock_guard lock(mutex_);
+  if (!named_.insert(where).second) return;  // in an earlier epoch
   bad_samples_ << json{{"where", where}, {"error", why}}.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
 }
 
 void TrainingLog::flush() {
   if (!metrics_.flush()) fail(folder_ / "metrics.jsonl");
-  {
-    const std::lock_guard lock(mutex_);
-    if (!bad_samples_.flush()) fail(folder_ / "bad_samples.jsonl");
-  }
+  if (!bad_samples_.flush()) fail(folder_ / "bad_samples.jsonl");
   replace(folder_ / "training.svg", training_chart(history_));
 }
 

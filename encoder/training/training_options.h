@@ -86,6 +86,9 @@ struct TrainingEvents {
   std::function<bool()> stop = [] { return false; };                            // asked after each step
 };
 
+// Thrown where a training is asked to stop before its first step.
+struct TrainingStopped {};
+
 struct TrainingResult {
   bool finished = false;  // false: stopped, with a checkpoint
   std::uint64_t step = 0, steps = 0;

@@ -3,14 +3,19 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "encoder/clip_tensors.h"
 #include "encoder/config_files.h"
 #include "encoder/model_directory.h"
 #include "encoder/model_info.h"
+#include "encoder/new_directory.h"
+#include "encoder/openai_vocabulary.h"
 #include "encoder/published_models.h"
 #include "encoder/training/bpe_trainer.h"
 #include "encoder/training/initialization.h"
@@ -37,27 +42,59 @@ encoder::ClipConfig named_config(const std::string& name) {
   throw std::invalid_argument("--config " + name + " is neither a file nor one of " + names);
 }
 
-// The folder with the tokenizer of a training from scratch.
-fs::path make_tokenizer(const TrainingOptions& options, const datasets::Dataset& data, std::size_t context_length,
-                        const TrainingEvents& events) {
-  const auto folder = options.out / "tokenizer";
-  if (!options.tokenizer.empty()) return options.tokenizer;
-  if (encoder::Tokenizer::has_files(folder)) return folder;
+// As a folder under the names that everybody looks for: what --tokenizer names may be one file, and may be gone when the model is written.
+void copy_tokenizer(const fs::path& from, const fs::path& folder) {
+  const auto files = fs::is_directory(from) ? encoder::Tokenizer::source_files(from) : std::vector<fs::path>{from};
+  require(!files.empty(), "--tokenizer " + from.string() + " holds no tokenizer's files: vocab.json and merges.txt, or tokenizer.json");
+  encoder::NewDirectory made(folder);
+  const auto copy = [&](const fs::path& file, const std::string& name) {
+    std::ifstream stream(file, std::ios::binary);
+    made.write(name, std::string{std::istreambuf_iterator<char>(stream), {}});
+    if (!stream.good() && !stream.eof()) throw std::runtime_error("cannot read " + file.string());
+  };
+  if (files.size() == 1 && files.front().extension() == ".json") {
+    copy(files.front(), "tokenizer.json");
+  } else if (files.size() == 1) {
+    const auto [merges, ids] = encoder::read_openai_vocabulary(files.front());
+    made.write("vocab.json", encoder::vocab_json_text(ids));
+    made.write("merges.txt", encoder::merges_txt_text(merges));
+  } else {
+    for (const auto& file : files) copy(file, file.filename().string());
+  }
+  made.publish(/*replace=*/true);
+}
+
+void train_tokenizer(const TrainingOptions& options, const datasets::Dataset& data, std::size_t context_length,
+                     const TrainingEvents& events) {
   events.message("training a tokenizer of " + std::to_string(options.vocabulary_size) + " tokens on the captions");
   BpeTrainer trainer(options.threads > 0 ? options.threads : encoder::usable_cores());
   for (std::size_t shard = 0; shard < data.shards().size(); ++shard) {
     const auto source = data.open_shard(shard);
     while (const auto sample = source->next()) {
+      if (events.stop()) throw TrainingStopped();
       for (const auto& caption : sample->captions) trainer.add(caption);
     }
   }
-  trainer.train(options.vocabulary_size, folder, context_length);
+  trainer.train(options.vocabulary_size, options.out / "tokenizer", context_length);
+}
+
+// The folder with the tokenizer of a training from scratch. A training that goes on has its own already.
+fs::path make_tokenizer(const TrainingOptions& options, const datasets::Dataset& data, std::size_t context_length, bool goes_on,
+                        const TrainingEvents& events) {
+  auto folder = options.out / "tokenizer";
+  if (goes_on && encoder::Tokenizer::has_files(folder)) return folder;
+  if (options.tokenizer.empty()) {
+    train_tokenizer(options, data, context_length, events);
+  } else {
+    copy_tokenizer(options.tokenizer, folder);
+  }
   return folder;
 }
 
 TrainableClip from_scratch(encoder::ClipConfig config, const encoder::Tokenizer& tokenizer, std::uint64_t seed) {
   config.text.vocabulary_size = static_cast<int>(tokenizer.vocabulary_size());
-  config.text.end_token = -1;
+  // As each version of transformers finds it; a ResNet's files, which are open_clip's, say nothing of it.
+  config.text.end_token = config.vision.kind == encoder::VisionKind::kTransformer ? tokenizer.end_token() : -1;
   require(tokenizer.end_token() + 1 == config.text.vocabulary_size, "the tokenizer's end token must be the last one of its vocabulary");
   encoder::validate(config);
   TrainableClip model(config);
@@ -75,14 +112,28 @@ encoder::Preprocessing preprocessing_for(const encoder::ClipConfig& config) {
 
 void plan_steps(const TrainingOptions& options, TrainingSetup& setup, const TrainingEvents& events) {
   setup.steps = options.steps;
-  if (setup.steps == 0) {
+  // Data that has changed since must not bend the schedule.
+  if (setup.checkpoint) setup.samples = read_state(*setup.checkpoint).samples;
+  if (setup.steps == 0 && setup.samples == 0) {
     events.message("counting the samples");
-    setup.samples = count_samples(setup.train);
-    setup.steps = static_cast<std::uint64_t>(options.epochs * static_cast<double>(setup.samples) / static_cast<double>(options.batch));
-    require(setup.steps > 0, "the training data has " + std::to_string(setup.samples) + " samples, which make not one batch of " +
-                                 std::to_string(options.batch) + ": take a smaller --batch");
+    setup.samples = count_samples(setup.train, events.stop);
+  }
+  if (setup.steps == 0) {
+    const auto of_epoch = static_cast<double>(setup.samples / options.batch);  // what is left over is left out
+    constexpr double kStepsMax = 1e12;
+    setup.steps = static_cast<std::uint64_t>(std::min(options.epochs * of_epoch, kStepsMax));
+    require(setup.steps > 0, "the training data has " + std::to_string(setup.samples) + " samples, which make in " +
+                                 std::to_string(options.epochs) + " epochs not one batch of " + std::to_string(options.batch) +
+                                 ": take a smaller --batch");
   }
   setup.warmup_steps = std::min(options.warmup_steps, setup.steps / 10);
+}
+
+// Batch normalisation has no variance of one picture with a map of one value.
+void check_micro_batch(const TrainingOptions& options, const encoder::ClipConfig& config) {
+  if (config.vision.kind != encoder::VisionKind::kResNet || options.micro_batch == 0) return;
+  require(options.micro_batch > 1 && options.batch % options.micro_batch != 1,
+          "a ResNet's --micro-batch is 2 or more and leaves no single pair over: batch normalisation needs several");
 }
 
 }  // namespace
@@ -110,12 +161,17 @@ void check(const TrainingOptions& options) {
   require(std::isfinite(options.weight_decay) && options.weight_decay >= 0, "--weight-decay is 0 or more");
   require(std::isfinite(options.clip_norm) && options.clip_norm >= 0, "--clip-norm is 0 (none) or more");
   require(options.crop_scale_min > 0 && options.crop_scale_min <= 1, "--crop-scale is more than 0 and at most 1");
+  const auto is_beta = [](const std::optional<double>& beta) { return !beta || (*beta >= 0 && *beta < 1); };
+  require(is_beta(options.beta1) && is_beta(options.beta2), "--beta1 and --beta2 are 0 or more and less than 1");
+  require(!options.epsilon || *options.epsilon > 0, "--epsilon is more than 0");
+  require(options.validation.words.empty() || options.validation_max > 0, "--validation-max is 1 or more");
   require(options.shuffle >= 1, "--shuffle is 1 (no shuffling) or more");
   require(options.precision != Precision::kFp16 || options.device == Device::kCuda,
           "--precision fp16 needs --device cuda: bf16 and fp32 work on the CPU");
 }
 
 TrainingSetup set_up(const TrainingOptions& options, const TrainingEvents& events) {
+  const auto checkpoint = options.restart ? std::nullopt : newest_checkpoint(options.out / "checkpoints");
   auto train = datasets::Dataset::open(options.train.words, options.train.options);
   std::optional<datasets::Dataset> validation;
   if (!options.validation.words.empty()) validation = datasets::Dataset::open(options.validation.words, options.validation.options);
@@ -125,7 +181,9 @@ TrainingSetup set_up(const TrainingOptions& options, const TrainingEvents& event
                         .validation = std::move(validation),
                         .tokenizer = std::move(tokenizer),
                         .files = {.preprocessing = preprocessing, .tokenizer = std::move(folder), .start_token = start},
-                        .model = std::move(model)};
+                        .model = std::move(model),
+                        .checkpoint = checkpoint};
+    check_micro_batch(options, setup.model.config());
     plan_steps(options, setup, events);
     return setup;
   };
@@ -140,7 +198,7 @@ TrainingSetup set_up(const TrainingOptions& options, const TrainingEvents& event
     return finish(std::move(*tokenizer), opened.directory.directory, opened.directory.preprocessing, std::move(model));
   }
   const auto config = named_config(options.config);
-  const auto folder = make_tokenizer(options, train, static_cast<std::size_t>(config.text.context_length), events);
+  const auto folder = make_tokenizer(options, train, static_cast<std::size_t>(config.text.context_length), checkpoint.has_value(), events);
   auto tokenizer = encoder::Tokenizer::open(folder);
   auto model = from_scratch(config, tokenizer, options.seed);
   return finish(std::move(tokenizer), fs::is_directory(folder) ? folder : folder.parent_path(), preprocessing_for(config),
@@ -148,8 +206,28 @@ TrainingSetup set_up(const TrainingOptions& options, const TrainingEvents& event
 }
 
 std::string describe(const TrainingOptions& options) {
+  // What was edited since is other data: the names of files alone do not tell.
+  json bytes = json::array();
+  for (const auto& word : options.train.words) {
+    std::error_code error;
+    const auto size = fs::file_size(word, error);
+    bytes.push_back(error ? json(nullptr) : json(size));
+  }
+  std::string config_text;
+  if (fs::is_regular_file(options.config)) {
+    std::ifstream stream(options.config);
+    config_text.assign(std::istreambuf_iterator<char>(stream), {});
+  }
+  const auto& data = options.train.options;
   const json all = {{"train", options.train.words},
+                    {"train_bytes", bytes},
+                    {"images", data.image_root.string()},
+                    {"image_column", data.image_column},
+                    {"caption_columns", data.caption_columns},
+                    {"separator", data.separator ? json(std::string(1, *data.separator)) : json(nullptr)},
+                    {"splits", data.splits},
                     {"config", options.config},
+                    {"config_text", config_text},
                     {"from", options.from.string()},
                     {"tokenizer", options.tokenizer.string()},
                     {"vocabulary_size", options.vocabulary_size},
@@ -171,7 +249,7 @@ std::string describe(const TrainingOptions& options) {
                     {"precision", static_cast<int>(options.precision)},
                     {"seed", options.seed},
                     {"shuffle", options.shuffle}};
-  return all.dump(2) + "\n";
+  return all.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 std::string differences(const std::string& before, const std::string& now) {
@@ -180,7 +258,7 @@ std::string differences(const std::string& before, const std::string& now) {
   std::string names;
   const auto all = json::parse(now);
   for (const auto& [key, value] : all.items()) {
-    if (old.value(key, json(nullptr)) != value) names += (names.empty() ? "" : ", ") + key;
+    if (!old.contains(key) || old.at(key) != value) names += (names.empty() ? "" : ", ") + key;
   }
   return names;
 }

@@ -20,7 +20,8 @@ struct TrainingSetup {
   ModelFiles files;
   TrainableClip model;  // initialised, or with the weights to start from
   std::uint64_t steps = 0, warmup_steps = 0;
-  std::uint64_t samples = 0;  // of an epoch; 0 if nobody had to count them
+  std::uint64_t samples = 0;                        // of an epoch; 0 if nobody had to count them
+  std::optional<std::filesystem::path> checkpoint;  // to go on from
 };
 
 // Throws std::invalid_argument that names the option and what it can be.

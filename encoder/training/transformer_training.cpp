@@ -16,8 +16,10 @@ at::Tensor rows_at(const at::Tensor& x, const at::Tensor& pooled_at) {
 
 at::Tensor linear(const Linear& layer, const at::Tensor& x) { return at::linear(x, layer.weight, layer.bias); }
 
-// x + layer(h). The sum is taken in the product's own memory, which no gradient needs.
-at::Tensor add_linear(const at::Tensor& x, const Linear& layer, const at::Tensor& h) { return linear(layer, h).add_(x); }
+// x + y, in y's own memory, which no gradient needs; but the sum stays in fp32 where y was computed in half precision.
+at::Tensor add_residual(const at::Tensor& x, at::Tensor y) { return y.scalar_type() == x.scalar_type() ? y.add_(x) : x + y; }
+
+at::Tensor add_linear(const at::Tensor& x, const Linear& layer, const at::Tensor& h) { return add_residual(x, linear(layer, h)); }
 
 at::Tensor attention(const Attention& layer, const at::Tensor& x, const at::Tensor& normalized) {
   const auto n = x.size(0), tokens = x.size(1), width = x.size(2);
@@ -52,7 +54,7 @@ at::Tensor mlp(const Mlp& layer, const at::Tensor& x, const at::Tensor& normaliz
   // pass over those.
   constexpr double kQuickGeluSlope = 1.702;
   const auto activated = at::silu(at::linear(normalized, layer.c_fc->weight.mul(kQuickGeluSlope), layer.c_fc->bias.mul(kQuickGeluSlope)));
-  return at::linear(activated, layer.c_proj->weight.mul(1 / kQuickGeluSlope), layer.c_proj->bias).add_(x);
+  return add_residual(x, at::linear(activated, layer.c_proj->weight.mul(1 / kQuickGeluSlope), layer.c_proj->bias));
 }
 
 }  // namespace

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <span>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "encoder/training/batch_tensors.h"
@@ -22,13 +24,14 @@ void append(const at::Tensor& features, std::vector<float>& values) {
 }  // namespace
 
 Recalls validate(const TrainableClip& model, const encoder::Tokenizer& tokenizer, const encoder::Preprocessing& preprocessing,
-                 const datasets::Dataset& dataset, const ValidationOptions& options) {
+                 const datasets::Dataset& dataset, const ValidationOptions& options,
+                 std::function<void(const std::string&, const std::string&)> bad_sample) {
   const torch::NoGradGuard no_gradients;
   constexpr std::size_t kAtOnce = 128;
   std::vector<float> images, texts;
   std::vector<std::uint32_t> image_of;
   const auto context = static_cast<std::size_t>(model.config().text.context_length);
-  PictureReader reader(dataset, preprocessing, options.threads);
+  PictureReader reader(dataset, preprocessing, options.threads, std::move(bad_sample));
   std::size_t seen = 0;
   while (seen < options.images_max) {
     auto pictures = reader.next(std::min(kAtOnce, options.images_max - seen));
@@ -49,7 +52,8 @@ Recalls validate(const TrainableClip& model, const encoder::Tokenizer& tokenizer
     }
     seen += pictures.count;
   }
-  if (seen == 0) return {};
+  if (image_of.empty())
+    throw std::runtime_error("the validation data has no picture with a caption that can be read: bad_samples.jsonl says why");
   return retrieval_recalls(images, texts, image_of, static_cast<std::size_t>(model.config().embedding_dimension));
 }
 

@@ -4,6 +4,8 @@
 #include <ATen/ATen.h>
 
 #include <cstddef>
+#include <functional>
+#include <string>
 
 #include "datasets/dataset.h"
 #include "encoder/preprocessing.h"
@@ -19,8 +21,10 @@ struct ValidationOptions {
   at::Device device = at::kCPU;
 };
 
-// Of the first pictures that can be read, with all of their captions. Without one: nothing is found among nothing.
+// Of the first pictures that can be read, with all of their captions; `bad_sample` is told of those that cannot. Throws std::runtime_error
+// if there is none.
 Recalls validate(const TrainableClip& model, const encoder::Tokenizer& tokenizer, const encoder::Preprocessing& preprocessing,
-                 const datasets::Dataset& dataset, const ValidationOptions& options);
+                 const datasets::Dataset& dataset, const ValidationOptions& options,
+                 std::function<void(const std::string& where, const std::string& why)> bad_sample);
 
 }  // namespace clipdex::training

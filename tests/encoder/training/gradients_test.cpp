@@ -63,7 +63,8 @@ Reference open_reference(const std::string& name) {
 }
 
 training::EncodePairs encoder_of(const Reference& reference) {
-  return [&](std::int64_t first, std::int64_t count, bool update) {
+  return [&](std::int64_t first, std::int64_t count, training::Pass pass) {
+    const bool update = pass != training::Pass::kFeatures;
     return training::Features{.image = reference.model->encode_image(reference.pixels.narrow(0, first, count), /*training=*/true, update),
                               .text = reference.model->encode_text(reference.texts.tokens.narrow(0, first, count),
                                                                    reference.texts.pooled_at.narrow(0, first, count))};

@@ -1,5 +1,6 @@
 #include "encoder/training/trainer.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "encoder/checkpoint.h"
 #include "encoder/clip_encoder.h"
 #include "encoder/image_decoder.h"
 #include "tests/encoder/training/sample_pairs.h"
@@ -141,6 +143,7 @@ TEST_CASE("stopped and gone on takes the course of one that ran through") {
   CHECK(resumed.finished);
   CHECK(course(out.path() / "run").size() == 12);
   CHECK(course(options.out) == course(out.path() / "run"));
+  CHECK(lines_of(options.out / "metrics.jsonl").front().at("samples_per_second").get<double>() > 0);
   CHECK(bytes_of(resumed.model / "model.safetensors") == bytes_of(whole.model / "model.safetensors"));
 }
 
@@ -196,12 +199,22 @@ TEST_CASE("a loss that is no number any more stops the training, and the last ch
   const TemporaryDirectory data, out;
   auto options = tiny_training(data, out, 40);
   options.checkpoint_every = 1;
-  options.learning_rate = 1e30;
+  options.learning_rate = GENERATE(1e30, 1e38);
   options.steps = 40;
   const auto failure = failure_of(options);
   CHECK_THAT(failure, ContainsSubstring("no finite number at step"));
   CHECK_THAT(failure, ContainsSubstring("--learning-rate"));
-  for (const auto& entry : fs::directory_iterator(options.out / "checkpoints")) CHECK_NOTHROW(clipdex::encoder::ClipEncoder(entry.path()));
+  CHECK_FALSE(fs::exists(options.out / "model"));
+  if (!fs::exists(options.out / "checkpoints")) return;
+  for (const auto& entry : fs::directory_iterator(options.out / "checkpoints")) {
+    const auto checkpoint = clipdex::encoder::Checkpoint::open(entry.path() / "model.safetensors");
+    for (const auto& [name, view] : checkpoint.tensors()) {
+      std::vector<float> values(view.elements());
+      clipdex::encoder::read_floats(view, 0, values);
+      INFO(name);
+      CHECK(std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); }));
+    }
+  }
 }
 
 TEST_CASE("old checkpoints go, the newest stay and are models") {
@@ -274,4 +287,54 @@ TEST_CASE("options that cannot be are refused by name") {
   refused([](Options& o) { o.crop_scale_min = 0; }, "--crop-scale");
   refused([](Options& o) { o.train.words = {"/no/such/file.jsonl"}; }, "/no/such/file.jsonl");
   refused([](Options& o) { o.steps = 0, o.epochs = 0.1; }, "--batch");
+}
+
+TEST_CASE("a tokenizer from one file goes into the model under the names that everybody looks for") {
+  const TemporaryDirectory data, out;
+  auto options = tiny_training(data, out, 20);
+  options.steps = 1;
+  options.vocabulary_size = 0;
+  fs::copy_file(fs::path(CLIPDEX_SOURCE_DIR) / "tests/data/bpe_simple_vocab_16e6.txt.gz", data.path() / "merges.gz");
+  options.tokenizer = data.path() / "merges.gz";
+  const auto result = training::train(options);
+  CHECK(fs::exists(result.model / "vocab.json"));
+  const clipdex::encoder::ClipEncoder encoder(result.model);
+  REQUIRE(encoder.tokenizer() != nullptr);
+  CHECK(encoder.tokenizer()->vocabulary_size() == 49408);
+  CHECK(encoder.tokenizer()->encode("a photo of a cat") == std::vector<std::int32_t>{49406, 320, 1125, 539, 320, 2368, 49407});
+}
+
+TEST_CASE("beginning anew learns the tokenizer anew, and costs nothing if it cannot begin") {
+  const TemporaryDirectory data, out;
+  auto options = tiny_training(data, out, 20);
+  options.steps = 2;
+  const auto before = training::train(options);
+  auto impossible = options;
+  impossible.restart = true;
+  impossible.train.words = {"/no/such/file.jsonl"};
+  CHECK_FALSE(failure_of(impossible).empty());
+  CHECK(fs::exists(before.model / "model.safetensors"));
+  CHECK(fs::exists(options.out / "checkpoints/step-00000002"));
+  options.restart = true;
+  options.vocabulary_size = 530;
+  CHECK(clipdex::encoder::ClipEncoder(training::train(options).model).tokenizer()->vocabulary_size() == 530);
+}
+
+TEST_CASE("data that was edited is other data") {
+  const TemporaryDirectory data, out;
+  auto options = tiny_training(data, out, 20);
+  options.steps = 2;
+  training::train(options);
+  std::ofstream(data.path() / "pairs.jsonl", std::ios::app) << json{{"file", "0.jpg"}, {"caption", "another"}}.dump() << '\n';
+  CHECK_THAT(failure_of(options), ContainsSubstring("train_bytes"));
+}
+
+TEST_CASE("what is left of an epoch is left out, and no pair comes twice in a batch") {
+  const TemporaryDirectory data, out;
+  auto options = tiny_training(data, out, 20);  // 16 of 20, each epoch
+  options.steps = 0;
+  options.epochs = 3;
+  const auto result = training::train(options);
+  CHECK(result.steps == 3);
+  CHECK(course(options.out).back().at("epoch").get<double>() == 2.8);
 }
