@@ -6,6 +6,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <map>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "demo/picture_sets.h"
 #include "tests/demo/emoji.h"

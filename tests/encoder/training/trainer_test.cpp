@@ -133,12 +133,14 @@ TEST_CASE("stopped and gone on takes the course of one that ran through") {
   const auto whole = training::train(options);
   options.out = other.path() / "run";
   std::uint64_t steps = 0;
-  const auto stopped = training::train(options, {.stop = [&] { return ++steps == 5; }});
+  const auto stopped = training::train(
+      options, {.step = [&](const training::StepMetrics& metrics) { steps = metrics.step; }, .stop = [&] { return steps == 5; }});
   CHECK_FALSE(stopped.finished);
   CHECK(stopped.step == 5);
   CHECK(stopped.model.empty());
   // What was made after the checkpoint and lost with the process is made again, and stands there once.
-  std::ofstream(options.out / "metrics.jsonl", std::ios::app) << course(out.path() / "run")[5].dump() << "\n{\"step\":7,\"cut o";
+  std::ofstream(options.out / "metrics.jsonl", std::ios::app)
+      << lines_of(out.path() / "run/metrics.jsonl")[5].dump() << "\n{\"step\":7,\"cut o";
   const auto resumed = training::train(options);
   CHECK(resumed.finished);
   CHECK(course(out.path() / "run").size() == 12);
