@@ -1,4 +1,4 @@
-"""Writes fixtures/training_*.json: loss, gradients and one step of AdamW that PyTorch, with open_clip's model and loss, makes of tiny models
+"""Writes tests/encoder/training/fixtures: loss, gradients and one step of AdamW that PyTorch, with open_clip's model and loss, makes of tiny models
 whose weights, pixels and tokens follow from a formula (formula_weights.py). tests/encoder/training/gradients_test.cpp holds clipdex to them."""
 
 import argparse
@@ -11,7 +11,7 @@ from open_clip.loss import ClipLoss
 
 from formula_weights import fill, numbers
 
-FIXTURES = Path(__file__).parent / "fixtures"
+FIXTURES = Path(__file__).parent.parent / "encoder/training/fixtures"
 PAIRS, SIDE, LENGTH, VOCABULARY = 6, 32, 12, 600
 TEXT = {"context_length": LENGTH, "vocab_size": VOCABULARY, "width": 32, "heads": 2, "layers": 2}
 CASES = {

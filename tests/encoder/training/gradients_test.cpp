@@ -34,7 +34,7 @@ std::string reference_name(const std::string& name) { return name.starts_with("t
 
 Reference open_reference(const std::string& name) {
   Reference reference;
-  std::ifstream(std::filesystem::path(CLIPDEX_SOURCE_DIR) / "tests/parity/fixtures" / (name + ".json")) >> reference.fixture;
+  std::ifstream(std::filesystem::path(CLIPDEX_SOURCE_DIR) / "tests/encoder/training/fixtures" / (name + ".json")) >> reference.fixture;
   const clipdex::tests::TemporaryDirectory directory;
   const auto file = directory.path() / "open_clip_config.json";
   std::ofstream(file) << json{{"model_cfg", reference.fixture.at("model_cfg")}, {"preprocess_cfg", json::object()}};
