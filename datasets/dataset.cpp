@@ -62,6 +62,28 @@ class GuardedSource : public CaptionedImageSource {
   bool ended_ = false, any_ = false;
 };
 
+// One shard after the other.
+class AllShards : public CaptionedImageSource {
+ public:
+  explicit AllShards(Dataset dataset) : dataset_(std::move(dataset)) {}
+
+  std::optional<CaptionedImage> next() override {
+    while (true) {
+      if (!source_) {
+        if (shard_ == dataset_.shards().size()) return std::nullopt;
+        source_ = dataset_.open_shard(shard_++);
+      }
+      if (auto image = source_->next()) return image;
+      source_.reset();
+    }
+  }
+
+ private:
+  Dataset dataset_;
+  std::size_t shard_ = 0;
+  std::unique_ptr<CaptionedImageSource> source_;
+};
+
 // "a::b" -> a, b
 std::vector<std::string> split_mixture(const std::string& word) {
   std::vector<std::string> parts;
@@ -200,6 +222,8 @@ Dataset Dataset::open(const std::vector<std::string>& words, const DatasetOption
   for (const auto& word : words) builder.add_word(word);
   return builder.finish();
 }
+
+std::unique_ptr<CaptionedImageSource> Dataset::open_all() const { return std::make_unique<AllShards>(*this); }
 
 std::unique_ptr<CaptionedImageSource> Dataset::open_shard(std::size_t shard) const {
   return std::make_unique<GuardedSource>(names_.at(shard), openers_.at(shard));

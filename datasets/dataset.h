@@ -39,6 +39,9 @@ class Dataset {
   // pictures. A shard without any picture has one error. Throws std::out_of_range for a shard that does not exist.
   std::unique_ptr<CaptionedImageSource> open_shard(std::size_t shard) const;
 
+  // All shards, one after the other, as open_shard() opens each. It may outlive the dataset.
+  std::unique_ptr<CaptionedImageSource> open_all() const;
+
  private:
   friend class DatasetBuilder;
   using Opener = std::function<std::unique_ptr<CaptionedImageSource>()>;

@@ -103,21 +103,6 @@ void copy_file(const fs::path& from, const NewDirectory& to, std::string_view na
   to.write(name, bytes);
 }
 
-// The source's files; OpenAI's merges are spelled out besides as transformers wants them.
-void write_tokenizer(const fs::path& source, const NewDirectory& made) {
-  const auto read = Tokenizer::source_files(source);
-  const bool merges_alone = read.size() == 1 && read.front().extension() != ".json";
-  for (const auto name : tokenizer_files()) {
-    // Half of a pair, which was not read.
-    if (merges_alone && (name == "vocab.json" || name == "merges.txt")) continue;
-    if (fs::is_regular_file(source / name)) copy_file(source / name, made, name);
-  }
-  if (!merges_alone) return;
-  const auto [merges, ids] = read_openai_vocabulary(read.front());
-  made.write("vocab.json", vocab_json_text(ids));
-  made.write("merges.txt", merges_txt_text(merges));
-}
-
 // For config.json: what was asked for, or else the type that most bytes are written in.
 std::string config_type(std::optional<TensorType> wanted, const std::vector<TensorToWrite>& tensors) {
   std::map<TensorType, std::uint64_t> bytes;
@@ -128,6 +113,21 @@ std::string config_type(std::optional<TensorType> wanted, const std::vector<Tens
 }
 
 }  // namespace
+
+void write_tokenizer(const fs::path& source, const NewDirectory& made) {
+  const auto read = fs::is_directory(source) ? Tokenizer::source_files(source) : std::vector{source};
+  const bool merges_alone = read.size() == 1 && read.front().extension() != ".json";
+  if (read.size() == 1 && read.front() == source && !merges_alone) return copy_file(source, made, "tokenizer.json");
+  for (const auto name : tokenizer_files()) {
+    // Half of a pair, which was not read.
+    if (merges_alone && (name == "vocab.json" || name == "merges.txt")) continue;
+    if (fs::is_regular_file(source / name)) copy_file(source / name, made, name);
+  }
+  if (!merges_alone) return;
+  const auto [merges, ids] = read_openai_vocabulary(read.front());
+  made.write("vocab.json", vocab_json_text(ids));
+  made.write("merges.txt", merges_txt_text(merges));
+}
 
 WrittenModel write_model(const NewDirectory& made, const ModelToWrite& model, std::optional<TensorType> type,
                          const WriteProgress& progress) {
@@ -140,7 +140,8 @@ WrittenModel write_model(const NewDirectory& made, const ModelToWrite& model, st
   } else {
     const auto preprocess_cfg = open_clip_preprocessing(model.preprocessing);
     const auto open_clip = preprocess_cfg ? open_clip_config_text(config, preprocess_cfg->dump()) : std::nullopt;
-    if (!open_clip) throw std::runtime_error(model.name + " cannot be written: neither Hugging Face's nor open_clip's files can describe it");
+    if (!open_clip)
+      throw std::runtime_error(model.name + " cannot be written: neither Hugging Face's nor open_clip's files can describe it");
     written = {.layout = "open_clip",
                .reason = config.vision.kind == VisionKind::kResNet ? "Hugging Face's CLIP has no ResNets"
                                                                    : "Hugging Face's CLIP takes the end token 2 for another one",

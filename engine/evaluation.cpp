@@ -138,11 +138,9 @@ ZeroShotEvaluation evaluate_zero_shot(const ClipEncoder& encoder, const datasets
 
 std::vector<std::string> labels_of(const datasets::Dataset& dataset) {
   std::set<std::string> labels;
-  for (std::size_t shard = 0; shard < dataset.shards().size(); ++shard) {
-    const auto source = dataset.open_shard(shard);
-    while (const auto sample = source->next()) {
-      if (sample->label) labels.insert(*sample->label);
-    }
+  const auto source = dataset.open_all();
+  while (const auto sample = source->next()) {
+    if (sample->label) labels.insert(*sample->label);
   }
   return {labels.begin(), labels.end()};
 }

@@ -33,18 +33,7 @@ std::string decode(const datasets::CaptionedImage& sample, const encoder::Prepro
 
 PictureReader::PictureReader(const datasets::Dataset& dataset, const encoder::Preprocessing& preprocessing, int threads,
                              std::function<void(const std::string&, const std::string&)> bad_sample)
-    : dataset_(dataset), preprocessing_(preprocessing), threads_(threads), bad_sample_(std::move(bad_sample)) {}
-
-std::optional<datasets::CaptionedImage> PictureReader::read() {
-  while (true) {
-    if (!source_) {
-      if (shard_ == dataset_.shards().size()) return std::nullopt;
-      source_ = dataset_.open_shard(shard_++);
-    }
-    if (auto sample = source_->next()) return sample;
-    source_.reset();
-  }
-}
+    : source_(dataset.open_all()), preprocessing_(preprocessing), threads_(threads), bad_sample_(std::move(bad_sample)) {}
 
 PictureBatch PictureReader::next(std::size_t count) {
   const auto values = static_cast<std::size_t>(3 * preprocessing_.height * preprocessing_.width);
@@ -52,7 +41,7 @@ PictureBatch PictureReader::next(std::size_t count) {
   while (batch.count < count) {
     std::vector<datasets::CaptionedImage> samples;
     while (samples.size() < count - batch.count) {
-      auto sample = read();
+      auto sample = source_->next();
       if (!sample) break;
       samples.push_back(std::move(*sample));
     }

@@ -25,7 +25,7 @@ struct PictureBatch {
 // One thread at a time.
 class PictureReader {
  public:
-  // The dataset must outlive it. `bad_sample` is told of each sample that is left out, where it is and why.
+  // `preprocessing` must outlive it. `bad_sample` is told of each sample that is left out, where it is and why.
   PictureReader(const datasets::Dataset& dataset, const encoder::Preprocessing& preprocessing, int threads,
                 std::function<void(const std::string&, const std::string&)> bad_sample = {});
 
@@ -33,14 +33,10 @@ class PictureReader {
   PictureBatch next(std::size_t count);
 
  private:
-  std::optional<datasets::CaptionedImage> read();
-
-  const datasets::Dataset& dataset_;
+  std::unique_ptr<datasets::CaptionedImageSource> source_;
   const encoder::Preprocessing& preprocessing_;
   int threads_;
   std::function<void(const std::string&, const std::string&)> bad_sample_;
-  std::size_t shard_ = 0;
-  std::unique_ptr<datasets::CaptionedImageSource> source_;
 };
 
 }  // namespace clipdex::training

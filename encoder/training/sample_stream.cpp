@@ -72,12 +72,10 @@ datasets::CaptionedImage SampleStream::next() {
 
 std::uint64_t count_samples(const datasets::Dataset& dataset, const std::function<bool()>& stop) {
   std::uint64_t count = 0;
-  for (std::size_t shard = 0; shard < dataset.shards().size(); ++shard) {
-    const auto source = dataset.open_shard(shard);
-    while (source->next()) {
-      if (stop()) throw TrainingStopped();
-      ++count;
-    }
+  const auto source = dataset.open_all();
+  while (source->next()) {
+    if (stop()) throw TrainingStopped();
+    ++count;
   }
   return count;
 }

@@ -14,8 +14,8 @@
 #include "encoder/config_files.h"
 #include "encoder/model_directory.h"
 #include "encoder/model_info.h"
+#include "encoder/model_writer.h"
 #include "encoder/new_directory.h"
-#include "encoder/openai_vocabulary.h"
 #include "encoder/published_models.h"
 #include "encoder/training/bpe_trainer.h"
 #include "encoder/training/initialization.h"
@@ -44,23 +44,10 @@ encoder::ClipConfig named_config(const std::string& name) {
 
 // As a folder under the names that everybody looks for: what --tokenizer names may be one file, and may be gone when the model is written.
 void copy_tokenizer(const fs::path& from, const fs::path& folder) {
-  const auto files = fs::is_directory(from) ? encoder::Tokenizer::source_files(from) : std::vector<fs::path>{from};
-  require(!files.empty(), "--tokenizer " + from.string() + " holds no tokenizer's files: vocab.json and merges.txt, or tokenizer.json");
+  require(!fs::is_directory(from) || encoder::Tokenizer::has_files(from),
+          "--tokenizer " + from.string() + " holds no tokenizer's files: vocab.json and merges.txt, or tokenizer.json");
   encoder::NewDirectory made(folder);
-  const auto copy = [&](const fs::path& file, const std::string& name) {
-    std::ifstream stream(file, std::ios::binary);
-    made.write(name, std::string{std::istreambuf_iterator<char>(stream), {}});
-    if (!stream.good() && !stream.eof()) throw std::runtime_error("cannot read " + file.string());
-  };
-  if (files.size() == 1 && files.front().extension() == ".json") {
-    copy(files.front(), "tokenizer.json");
-  } else if (files.size() == 1) {
-    const auto [merges, ids] = encoder::read_openai_vocabulary(files.front());
-    made.write("vocab.json", encoder::vocab_json_text(ids));
-    made.write("merges.txt", encoder::merges_txt_text(merges));
-  } else {
-    for (const auto& file : files) copy(file, file.filename().string());
-  }
+  encoder::write_tokenizer(from, made);
   made.publish(/*replace=*/true);
 }
 
@@ -68,12 +55,10 @@ void train_tokenizer(const TrainingOptions& options, const datasets::Dataset& da
                      const TrainingEvents& events) {
   events.message("training a tokenizer of " + std::to_string(options.vocabulary_size) + " tokens on the captions");
   BpeTrainer trainer(options.threads > 0 ? options.threads : encoder::usable_cores());
-  for (std::size_t shard = 0; shard < data.shards().size(); ++shard) {
-    const auto source = data.open_shard(shard);
-    while (const auto sample = source->next()) {
-      if (events.stop()) throw TrainingStopped();
-      for (const auto& caption : sample->captions) trainer.add(caption);
-    }
+  const auto source = data.open_all();
+  while (const auto sample = source->next()) {
+    if (events.stop()) throw TrainingStopped();
+    for (const auto& caption : sample->captions) trainer.add(caption);
   }
   trainer.train(options.vocabulary_size, options.out / "tokenizer", context_length);
 }
