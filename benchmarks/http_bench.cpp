@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "benchmarks/raw_client.h"
 #include "engine/engine.h"
 #include "http/base64.h"
 #include "http/server.h"
@@ -23,6 +24,7 @@
 #include "tests/temporary_directory.h"
 
 using namespace clipdex;
+using namespace clipdex::benchmarks;
 using Clock = std::chrono::steady_clock;
 using nlohmann::json;
 
@@ -33,37 +35,7 @@ constexpr double kHealthLimitMs = 250;
 
 double ms_since(Clock::time_point begin) { return std::chrono::duration<double, std::milli>(Clock::now() - begin).count(); }
 
-std::string request(const std::string& method, const std::string& path, const std::string& body) {
-  return method + " " + path +
-         " HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip, deflate, br\r\nContent-Length: " + std::to_string(body.size()) +
-         "\r\n\r\n" + body;
-}
-
 const std::string kHealth = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
-
-// One keep-alive connection that is as quick as sockets are: no client library is measured with the server.
-class Client {
- public:
-  explicit Client(int port) : connection_(port) {}
-
-  // The answer's body.
-  std::string ask(const std::string& bytes) {
-    if (!connection_.send(bytes)) throw std::runtime_error("the server has hung up");
-    std::string answer = connection_.read_until("\r\n\r\n");
-    const auto head = answer.find("\r\n\r\n") + 4;
-    const auto length = std::strtoull(answer.c_str() + answer.find("Content-Length: ") + 16, nullptr, 10);
-    if (!answer.starts_with("HTTP/1.1 20")) throw std::runtime_error("not answered: " + answer);
-    while (answer.size() < head + length) {
-      const auto more = connection_.read_some();
-      if (more.empty()) throw std::runtime_error("the answer breaks off");
-      answer += more;
-    }
-    return answer.substr(head);
-  }
-
- private:
-  tests::RawConnection connection_;
-};
 
 struct Times {
   std::vector<double> total, overhead;  // ms
@@ -84,7 +56,7 @@ Times measure(int port, int clients, const std::string& bytes, double seconds) {
     std::vector<std::jthread> threads;
     for (auto& times : each) {
       threads.emplace_back([&] {
-        Client client(port);
+        RawClient client(port);
         for (int i = 0; i < 20; ++i) client.ask(bytes);
         while (ms_since(begin) < seconds * 1000) {
           const auto asked = Clock::now();
@@ -122,7 +94,7 @@ void crowd(int port, double seconds) {
     slow.push_back(std::make_unique<tests::RawConnection>(port));
     // Half of them within the head, half within the body.
     slow.back()->send(i % 2 == 0 ? "GET /healthz HTTP/1.1\r\nX: "
-                                 : request("POST", "/v1/embeddings", std::string(10'000, ' ')).substr(0, 90));
+                                 : http_request("POST", "/v1/embeddings", std::string(10'000, ' ')).substr(0, 90));
   }
   std::jthread trickle([&](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
@@ -135,7 +107,7 @@ void crowd(int port, double seconds) {
   print("healthz, 1,000 idle 200 slow", kActive, times, times.total);
   const double p99 = quantile(times.total, 0.99);
   std::printf("healthz p99 %.3f ms against %.0f ms: %s\n", p99, kHealthLimitMs, p99 < kHealthLimitMs ? "held" : "NOT HELD");
-  Client client(port);
+  RawClient client(port);
   const auto metrics = client.ask("GET /metrics HTTP/1.1\r\n\r\n");
   for (const std::string name : {"clipdex_http_connections ", "clipdex_http_threads ", "process_resident_memory_bytes "}) {
     const auto at = metrics.find("\n" + name);
@@ -154,15 +126,15 @@ int run(double seconds) {
   engine::Engine engine({.data_directory = directory.path() / "data", .model = tests::kModel});
   std::jthread serving([&] { server.run(engine); });
   {
-    Client client(server.port());
-    client.ask(request("PUT", "/v1/collections/c", "{}"));
+    RawClient client(server.port());
+    client.ask(http_request("PUT", "/v1/collections/c", "{}"));
     json images = json::array();
     for (const auto* name : {"red-apple.png", "rocket.png", "dog.png"})
       images.push_back({{"id", name}, {"data", http::encode_base64(tests::gallery_file(name))}});
-    client.ask(request("POST", "/v1/collections/c/images", json{{"images", images}}.dump()));
+    client.ask(http_request("POST", "/v1/collections/c/images", json{{"images", images}}.dump()));
   }
   const std::vector<float> vector(engine.encoder().dimension(), 1.0F);
-  const auto search = request("POST", "/v1/collections/c/search", json{{"vector", vector}, {"limit", 10}}.dump());
+  const auto search = http_request("POST", "/v1/collections/c/search", json{{"vector", vector}, {"limit", 10}}.dump());
   for (const int clients : {1, 8, 32}) {
     auto health = measure(server.port(), clients, kHealth, seconds);
     print("healthz", clients, health, health.total);

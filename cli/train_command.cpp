@@ -51,9 +51,19 @@ void report_stop(const TrainOptions& options, const engine::TrainingResult& resu
 
 int run_training(const TrainOptions& options) {
   const StopSignal signal;
-  std::unique_ptr<Progress> progress;
+  std::unique_ptr<Progress> reading, progress;
+  std::string reading_for;
   engine::TrainingEvents events;
+  events.reading = [&](const std::string& what, std::uint64_t) {
+    if (!reading || what != reading_for) {
+      reading.reset();
+      reading = std::make_unique<Progress>(what, std::nullopt);
+      reading_for = what;
+    }
+    reading->advance(1);
+  };
   events.step = [&](const engine::StepMetrics& metrics) {
+    reading.reset();
     if (progress) {
       progress->note(note_of(metrics));
       progress->advance(1);
@@ -65,11 +75,13 @@ int run_training(const TrainOptions& options) {
   };
   events.message = [&](const std::string& text) {
     constexpr std::size_t kColumnsMax = 500;
+    reading.reset();
     if (progress) return progress->message(text);
     std::fprintf(stderr, "%s\n", printable(text, kColumnsMax).c_str());
   };
   events.stop = [&] { return signal.requested(); };
   const auto result = engine::train(options.training, events);
+  reading.reset();
   progress.reset();
   const auto bad = options.training.out / "bad_samples.jsonl";
   if (result.bad_samples > 0)
@@ -149,7 +161,7 @@ void add_run_options(CLI::App& command, TrainOptions& options) {
   const std::map<std::string, engine::Precision> precisions = {
       {"fp32", engine::Precision::kFp32}, {"bf16", engine::Precision::kBf16}, {"fp16", engine::Precision::kFp16}};
   command.add_option("--device", training.device, "cpu or cuda")->transform(CLI::CheckedTransformer(devices))->group("Run");
-  command.add_option("--precision", training.precision, "fp32, or bf16 or fp16 (cuda): mixed, with weights in fp32")
+  command.add_option("--precision", training.precision, "fp32, or bf16 or fp16: mixed, with weights in fp32; for GPUs and CPUs with AMX")
       ->transform(CLI::CheckedTransformer(precisions))
       ->group("Run");
   command.add_option("--threads", training.threads, "Threads (default: one a core)")->check(CLI::Range(1, 4096))->group("Run");

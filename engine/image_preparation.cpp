@@ -58,14 +58,21 @@ Image ImagePreparation::decode(const std::string& file, bool thumbnail) const {
 // Decoded, preprocessed, and forgotten: 4 bytes a channel of the model's input size are all that stays.
 void ImagePreparation::prepare_one(const std::string& file, bool thumbnail, PreparedImage& prepared, float* pixels) const {
   const CoreBudget::Worker core(encoder_->cores());
-  const StageTimer timer(metrics_.decode);
+  StageTimer decoding(metrics_.decode);
   try {
     const Image image = decode(file, thumbnail);
-    preprocess_into(image, encoder_->preprocessing(), pixels);
+    decoding.stop();
+    {
+      const StageTimer timer(metrics_.preprocess);
+      preprocess_into(image, encoder_->preprocessing(), pixels);
+    }
     prepared.width = whole_width(image);
     prepared.height = whole_height(image);
     prepared.format = image_format_name(image.format);
-    if (thumbnail) prepared.thumbnail = make_thumbnail(image);
+    if (thumbnail) {
+      const StageTimer timer(metrics_.thumbnail);
+      prepared.thumbnail = make_thumbnail(image);
+    }
   } catch (const ImageError& error) {
     prepared.error_code = image_error_code(error.reason());
     prepared.error = error.what();

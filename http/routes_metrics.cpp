@@ -50,9 +50,9 @@ void write_connections(PrometheusText& text, const ServerState& server) {
 void write_engine(PrometheusText& text, const engine::Metrics& metrics) {
   text.family("clipdex_stage_duration_seconds", "histogram", "Time of the engine's stages, waiting included.");
   const std::pair<std::string_view, const engine::LatencyHistogram*> stages[] = {
-      {"encode_text", &metrics.encode_text},   {"encode_image", &metrics.encode_image}, {"decode", &metrics.decode},
-      {"index_search", &metrics.index_search}, {"records", &metrics.records},           {"store_write", &metrics.store_write},
-      {"index_apply", &metrics.index_apply}};
+      {"encode_text", &metrics.encode_text}, {"encode_image", &metrics.encode_image}, {"decode", &metrics.decode},
+      {"preprocess", &metrics.preprocess},   {"thumbnail", &metrics.thumbnail},       {"index_search", &metrics.index_search},
+      {"records", &metrics.records},         {"store_write", &metrics.store_write},   {"index_apply", &metrics.index_apply}};
   for (const auto& [name, histogram] : stages) text.histogram({{"stage", name}}, *histogram, kNanoseconds);
   text.family("clipdex_queue_depth", "gauge",
               "What waits: pictures to be decoded, texts and pictures to be encoded, requests to be stored.");

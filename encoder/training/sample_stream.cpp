@@ -4,8 +4,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "encoder/training/training_options.h"
-
 namespace clipdex::training {
 
 SampleStream::SampleStream(const datasets::Dataset& dataset, const ShuffleOptions& options, DataPosition start)
@@ -70,12 +68,12 @@ datasets::CaptionedImage SampleStream::next() {
   return std::move(*sample);
 }
 
-std::uint64_t count_samples(const datasets::Dataset& dataset, const std::function<bool()>& stop) {
+std::uint64_t count_samples(const datasets::Dataset& dataset, const TrainingEvents& events) {
   std::uint64_t count = 0;
   const auto source = dataset.open_all();
   while (source->next()) {
-    if (stop()) throw TrainingStopped();
-    ++count;
+    if (events.stop()) throw TrainingStopped();
+    events.reading("counting samples", ++count);
   }
   return count;
 }

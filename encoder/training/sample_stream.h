@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "datasets/captioned_image.h"
 #include "datasets/dataset.h"
 #include "encoder/training/random_stream.h"
+#include "encoder/training/training_options.h"
 
 namespace clipdex::training {
 
@@ -56,7 +56,7 @@ class SampleStream {
   std::optional<RandomStream> random_;
 };
 
-// How many samples there are, good and bad ones: all of it is read. Throws TrainingStopped if `stop` says so.
-std::uint64_t count_samples(const datasets::Dataset& dataset, const std::function<bool()>& stop);
+// How many samples there are, good and bad ones: all of it is read. Throws TrainingStopped if `events.stop` says so.
+std::uint64_t count_samples(const datasets::Dataset& dataset, const TrainingEvents& events);
 
 }  // namespace clipdex::training

@@ -83,7 +83,9 @@ struct StepMetrics {
 struct TrainingEvents {
   std::function<void(const StepMetrics&)> step = [](const StepMetrics&) {};
   std::function<void(const std::string&)> message = [](const std::string&) {};  // for a person
-  std::function<bool()> stop = [] { return false; };                            // asked after each step
+  // Before the first step, where all data is read once: what for ("counting samples"), and how many samples that is so far.
+  std::function<void(const std::string&, std::uint64_t)> reading = [](const std::string&, std::uint64_t) {};
+  std::function<bool()> stop = [] { return false; };  // asked after each step, and for each sample that is read before the first
 };
 
 // Thrown where a training is asked to stop before its first step.

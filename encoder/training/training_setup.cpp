@@ -53,13 +53,14 @@ void copy_tokenizer(const fs::path& from, const fs::path& folder) {
 
 void train_tokenizer(const TrainingOptions& options, const datasets::Dataset& data, std::size_t context_length,
                      const TrainingEvents& events) {
-  events.message("training a tokenizer of " + std::to_string(options.vocabulary_size) + " tokens on the captions");
   BpeTrainer trainer(options.threads > 0 ? options.threads : encoder::usable_cores());
   const auto source = data.open_all();
-  while (const auto sample = source->next()) {
+  for (std::uint64_t samples = 1; const auto sample = source->next(); ++samples) {
     if (events.stop()) throw TrainingStopped();
     for (const auto& caption : sample->captions) trainer.add(caption);
+    events.reading("reading captions for the tokenizer", samples);
   }
+  events.message("training a tokenizer of " + std::to_string(options.vocabulary_size) + " tokens on the captions");
   trainer.train(options.vocabulary_size, options.out / "tokenizer", context_length);
 }
 
@@ -100,8 +101,8 @@ void plan_steps(const TrainingOptions& options, TrainingSetup& setup, const Trai
   // Data that has changed since must not bend the schedule.
   if (setup.checkpoint) setup.samples = read_state(*setup.checkpoint).samples;
   if (setup.steps == 0 && setup.samples == 0) {
-    events.message("counting the samples");
-    setup.samples = count_samples(setup.train, events.stop);
+    setup.samples = count_samples(setup.train, events);
+    events.message("counted " + std::to_string(setup.samples) + " samples");
   }
   if (setup.steps == 0) {
     const auto of_epoch = static_cast<double>(setup.samples / options.batch);  // what is left over is left out
@@ -151,8 +152,6 @@ void check(const TrainingOptions& options) {
   require(!options.epsilon || *options.epsilon > 0, "--epsilon is more than 0");
   require(options.validation.words.empty() || options.validation_max > 0, "--validation-max is 1 or more");
   require(options.shuffle >= 1, "--shuffle is 1 (no shuffling) or more");
-  require(options.precision != Precision::kFp16 || options.device == Device::kCuda,
-          "--precision fp16 needs --device cuda: bf16 and fp32 work on the CPU");
 }
 
 TrainingSetup set_up(const TrainingOptions& options, const TrainingEvents& events) {

@@ -71,7 +71,7 @@ class Comparison:
     def strings(self, reference, model):
         their_ids = [reference.token_ids(text) for text in self.texts]
         theirs = torch.cat([reference.text(ids) for ids in their_ids])
-        context = 77
+        context = reference.context
         our_ids = [ids if len(ids) <= context else ids[: context - 1] + [ids[-1]] for ids in self.clipdex.tokenize(model if model.is_dir() else model.parent, self.texts)]
         ours, refused = self.clipdex.embed(model, [("--text", text) for text in self.texts])
         strings, same_ids, differing = Worst(), Worst(), []
@@ -110,6 +110,10 @@ def probe(clipdex, model, work, side):
     return torch.stack(images + texts)
 
 
+def lowest_cosine(result):
+    return min(result[key] for key in ("image cosine", "same pixels cosine", "text cosine", "same ids cosine"))
+
+
 def print_row(cells):
     print("| " + " | ".join(cells) + " |", flush=True)
 
@@ -137,10 +141,9 @@ def compare_models(clipdex, options):
                 print_row([name, layout, f"{result['image cosine']:.8f} ({result['pictures']})", f"{result['same pixels cosine']:.8f}",
                            f"{result['text cosine']:.8f} ({result['texts']})", f"{result['same ids cosine']:.8f}",
                            f"{result['difference from the first layout']:.1e}"])
-                lowest = min(result[key] for key in ("image cosine", "same pixels cosine", "text cosine", "same ids cosine"))
-                if lowest < COSINE_MIN:
+                if lowest_cosine(result) < COSINE_MIN:
                     ok = False
-                    print(f"parity: {name}, {layout}: {lowest} is below {COSINE_MIN}: {result['worst picture']}, {result['worst text']}", file=sys.stderr)
+                    print(f"parity: {name}, {layout}: {lowest_cosine(result)} is below {COSINE_MIN}: {result['worst picture']}, {result['worst text']}", file=sys.stderr)
             except RuntimeError as error:
                 ok = False
                 result = {"error": str(error)}
@@ -150,6 +153,14 @@ def compare_models(clipdex, options):
                 shutil.rmtree(path)
     (options.work / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False), encoding="utf-8")
     return ok
+
+
+def compare_directory(clipdex, options):
+    """A model that is there already, such as a training's result, with transformers."""
+    comparison = Comparison(clipdex, options.work, make_pictures(options.work / "pictures"), make_texts())
+    result = comparison.run("huggingface", options.model, options.stride)
+    print(json.dumps(result, indent=1, ensure_ascii=False))
+    return lowest_cosine(result) >= COSINE_MIN
 
 
 def compare_tokenizers(clipdex, options):
@@ -193,6 +204,7 @@ def main():
     parser.add_argument("--work", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--only", action="append", metavar="WORD", help="only models with WORD in their name (repeatable)")
     parser.add_argument("--layout", action="append", help="only this layout (repeatable)")
+    parser.add_argument("--model", type=Path, metavar="DIR", help="compare this Hugging Face directory with transformers, and nothing else")
     parser.add_argument("--keep", action="store_true", help="keep the models, some GB, under the work directory")
     parser.add_argument("--texts", type=int, default=20000, help="random texts for the tokenizers (0: leave the tokenizers out)")
     parser.add_argument("--stride", type=int, default=1, metavar="N", help="only every Nth picture")
@@ -201,6 +213,8 @@ def main():
     if options.threads:
         torch.set_num_threads(options.threads)
     clipdex = Clipdex(options.program)
+    if options.model:
+        return 0 if compare_directory(clipdex, options) else 1
     ok = compare_models(clipdex, options)
     if options.texts:
         compare_tokenizers(clipdex, options)

@@ -19,12 +19,13 @@ class HuggingFace:
         self.model = CLIPModel.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
         self.processor = CLIPImageProcessor.from_pretrained(directory, use_fast=False)
         self.tokenizer = CLIPTokenizer.from_pretrained(directory)
+        self.context = self.model.config.text_config.max_position_embeddings
 
     def pixels(self, file):
         return self.processor(images=open_picture(file), return_tensors="pt")["pixel_values"]
 
     def token_ids(self, text):
-        return self.tokenizer(text, truncation=True, max_length=self.model.config.text_config.max_position_embeddings)["input_ids"]
+        return self.tokenizer(text, truncation=True, max_length=self.context)["input_ids"]
 
     @torch.no_grad()
     def image(self, pixels):

@@ -58,3 +58,28 @@ TEST_CASE("the whole of a flat picture is flat pixels, normalised") {
     for (std::size_t i = 0; i < 256; ++i) REQUIRE(std::abs(pixels[c * 256 + i] - expected) < 1e-5F);
   }
 }
+
+TEST_CASE("a crop of a palette's or transparent picture is resized as the reference resizes that kind") {
+  // Half black, half white, in columns: what lies between the two colours tells the filter.
+  const auto shades = [](bool indexed, clipdex::encoder::PreprocessingConvention convention, int channels) {
+    Image image{.width = 64, .height = 64, .channels = channels, .indexed = indexed};
+    for (int i = 0; i < 64 * 64; ++i) {
+      for (int c = 0; c < channels; ++c) {
+        const bool alpha = channels == 4 && c == 3;
+        image.pixels.push_back(alpha ? 255 : i % 64 < 32 ? 0 : 255);
+      }
+    }
+    clipdex::encoder::Preprocessing preprocessing;
+    preprocessing.convention = convention;
+    preprocessing.width = preprocessing.height = preprocessing.resize_to = 15;
+    std::vector<float> pixels(3 * 15 * 15);
+    RandomStream random{4};
+    random_resized_crop(image, preprocessing, {.scale_min = 0.5}, random, pixels.data());
+    return std::set<float>(pixels.begin(), pixels.begin() + 15 * 15).size();
+  };
+  using clipdex::encoder::PreprocessingConvention;
+  CHECK(shades(true, PreprocessingConvention::kOpenClip, 3) == 2);  // nearest neighbour
+  CHECK(shades(true, PreprocessingConvention::kHuggingFace, 3) > 2);
+  CHECK(shades(false, PreprocessingConvention::kOpenClip, 3) > 2);
+  CHECK(shades(false, PreprocessingConvention::kOpenClip, 4) > 2);
+}
