@@ -133,6 +133,7 @@ CLI::App* add_measure(CLI::App& command, const char* name, const char* what, Eva
 void add_eval_command(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("eval", "Measure a model on pictures with captions or classes");
   command->require_subcommand(1);
+  command->footer("Example:\n  clipdex eval retrieval captions_val2017.json --images val2017 --model ~/clip-vit-base-patch32");
   auto options = std::make_shared<EvalOptions>();
   auto* of_retrieval = add_measure(*command, "retrieval", "Recall at 1, 5 and 10, text to image and image to text", *options);
   of_retrieval->add_option("--captions", options->captions, "Captions of a picture that count, the first ones; 0: all")

@@ -176,7 +176,17 @@ void add_run_options(CLI::App& command, TrainOptions& options) {
       ->group("Run");
   command.add_option("--validation", training.validation.words, "Data to measure recall on while training")
       ->check(check_not_empty)
-      ->group("Run");
+      ->group("Validation");
+  command
+      .add_option("--validation-images", training.validation.options.image_root, "Folder that its file names are relative to (default: its own)")
+      ->check(check_not_empty)
+      ->group("Validation");
+  command.add_option("--validation-split", training.validation.options.splits, "Part of Karpathy's JSON to validate on; repeat it for more")
+      ->check(check_not_empty)
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->group("Validation");
   command.add_option("--evaluate-every", training.evaluate_every, "Steps; 0: only at the end")->capture_default_str()->group("Validation");
   command.add_option("--validation-max", training.validation_max, "Pictures of it")->capture_default_str()->group("Validation");
   command.add_flag("--restart", training.restart, "Begin anew where --out holds a training")->group("Run");
