@@ -59,12 +59,12 @@ std::vector<engine::IngestItem> make_items(std::size_t count) {
 }
 
 // Seconds of `work(i)` for i below `count` by one thread a core.
-double on_all_cores(std::size_t count, const std::function<void(std::size_t)>& work) {
+double on_cores(int cores, std::size_t count, const std::function<void(std::size_t)>& work) {
   std::atomic<std::size_t> next = 0;
   const auto start = Clock::now();
   {
     std::vector<std::jthread> threads;
-    for (unsigned i = 0; i < std::thread::hardware_concurrency(); ++i) {
+    for (int i = 0; i < cores; ++i) {
       threads.emplace_back([&] {
         for (std::size_t at = next++; at < count; at = next++) work(at);
       });
@@ -80,6 +80,7 @@ struct Parts {
 
 Parts measure_parts(const engine::ClipEncoder& encoder, const std::vector<engine::IngestItem>& items) {
   const auto& preprocessing = encoder.preprocessing();
+  const int cores = encoder.cores().cores();
   auto reduced = engine::reduced_decoding(preprocessing);
   reduced.longer_side_min = std::max(reduced.longer_side_min, engine::ThumbnailOptions{}.side_max);
   const std::size_t count = std::min<std::size_t>(items.size(), 256);
@@ -92,11 +93,11 @@ Parts measure_parts(const engine::ClipEncoder& encoder, const std::vector<engine
     const auto& bytes = items[i].bytes;
     images[i] = engine::decode_image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}, {}, reduced);
   };
-  on_all_cores(count, decode);  // warms up
-  parts.decode = on_all_cores(count, decode) / each;
+  on_cores(cores, count, decode);  // warms up
+  parts.decode = on_cores(cores, count, decode) / each;
   parts.preprocess =
-      on_all_cores(count, [&](std::size_t i) { engine::preprocess_into(images[i], preprocessing, pixels.data() + i * values); }) / each;
-  parts.thumbnail = on_all_cores(count, [&](std::size_t i) { engine::make_thumbnail(images[i]); }) / each;
+      on_cores(cores, count, [&](std::size_t i) { engine::preprocess_into(images[i], preprocessing, pixels.data() + i * values); }) / each;
+  parts.thumbnail = on_cores(cores, count, [&](std::size_t i) { engine::make_thumbnail(images[i]); }) / each;
   const auto encode = [&](std::size_t from) {
     const auto n = std::min(kEncoderBatch, count - from);
     encoder.encode_pixels(std::span<const float>(pixels).subspan(from * values, n * values), n);
@@ -142,7 +143,7 @@ void run(const std::string& name, const fs::path& model, std::size_t count, cons
   const double each = seconds / static_cast<double>(count);
   const double write =
       static_cast<double>(engine.metrics().store_write.read().sum + engine.metrics().index_apply.read().sum) / 1e9 / static_cast<double>(count);
-  const double cores = std::thread::hardware_concurrency();
+  const double cores = engine.encoder().cores().cores();
   std::printf("%s, %zu JPEG files of %d x %d, %.0f KB each\n", name.c_str(), count, kWidth, kHeight,
               static_cast<double>(items[0].bytes.size()) / 1e3);
   std::printf("  ingest      %8.1f images/s, %.2f of what decoding, preprocessing, thumbnails and the encoder alone allow; %.2f of %.0f cores\n",

@@ -24,9 +24,9 @@ class RawClient {
   std::string ask(const std::string& bytes) {
     if (!connection_.send(bytes)) throw std::runtime_error("the server has hung up");
     std::string answer = connection_.read_until("\r\n\r\n");
-    const auto head = answer.find("\r\n\r\n") + 4;
-    const auto length = std::strtoull(answer.c_str() + answer.find("Content-Length: ") + 16, nullptr, 10);
-    if (!answer.starts_with("HTTP/1.1 20")) throw std::runtime_error("not answered: " + answer);
+    const auto head = answer.find("\r\n\r\n") + 4, sized = answer.find("Content-Length: ");
+    if (!answer.starts_with("HTTP/1.1 20") || sized == std::string::npos) throw std::runtime_error("not answered: " + answer);
+    const auto length = std::strtoull(answer.c_str() + sized + 16, nullptr, 10);
     while (answer.size() < head + length) {
       const auto more = connection_.read_some();
       if (more.empty()) throw std::runtime_error("the answer breaks off");

@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <iostream>
@@ -93,6 +94,11 @@ engine::LabelSet label_set(const EvalOptions& options, const datasets::Dataset& 
     const auto text = read_file(options.classes_file, kBytesMax, error);
     if (!text) throw std::invalid_argument("cannot read the classes in " + options.classes_file + ": " + error.message);
     set.labels = engine::split_labels(*text, '\n');
+    // Labels may be numbers of lines: one that is left out would shift all behind it.
+    const auto end = text->find_last_not_of(" \t\r\n");
+    const auto lines = end == std::string::npos ? 0 : 1 + std::count(text->begin(), text->begin() + static_cast<std::ptrdiff_t>(end), '\n');
+    if (static_cast<std::size_t>(lines) != set.labels.size())
+      throw std::invalid_argument(options.classes_file + " has an empty line between its classes: their numbers would be others than meant");
   }
   return set;
 }

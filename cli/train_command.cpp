@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -100,6 +101,15 @@ int run_training(const TrainOptions& options) {
   }
   std::fprintf(stderr, "the model is in %s, the curves are in %s\n", result.model.c_str(), (options.training.out / "training.svg").c_str());
   return kSuccess;
+}
+
+// Karpathy's JSON holds all splits: without a word of which, what is trained on would be validated on.
+void check_splits(const engine::TrainingOptions& training) {
+  if (training.train.options.splits.empty() || !training.validation.options.splits.empty()) return;
+  for (const auto& word : training.validation.words) {
+    if (std::ranges::find(training.train.words, word) != training.train.words.end())
+      throw std::invalid_argument("--split says which part of " + word + " is trained on: say with --validation-split which to validate on");
+  }
 }
 
 void add_model_options(CLI::App& command, engine::TrainingOptions& training) {
@@ -215,6 +225,7 @@ void add_train_command(CLI::App& program, Action& action) {
       "Ctrl-C ends with a checkpoint; the same command goes on from it. docs/training.md tells more.");
   command->callback([options, &action] {
     action = [options] {
+      check_splits(options->training);
       auto& validation = options->training.validation.options;
       const auto images = validation.image_root;
       const auto splits = validation.splits;

@@ -24,12 +24,12 @@ struct BatchLoader::Candidate {
   datasets::CaptionedImage sample;
   DataPosition position;  // after it
   std::vector<float> pixels;
-  std::string caption;
+  std::vector<std::int32_t> tokens;  // of the caption that was chosen
 };
 
 BatchLoader::BatchLoader(const datasets::Dataset& dataset, const encoder::Tokenizer& tokenizer, const encoder::Preprocessing& preprocessing,
-                         LoaderOptions options, DataPosition start)
-    : tokenizer_(tokenizer), preprocessing_(preprocessing), options_(std::move(options)), stream_(dataset, options_.shuffle, start) {
+                         LoaderOptions options, DataPosition start, const TrainingEvents& events)
+    : tokenizer_(tokenizer), preprocessing_(preprocessing), options_(std::move(options)), stream_(dataset, options_.shuffle, start, events) {
   if (options_.ahead > 0) producer_ = std::thread([this] { make_ahead(); });
 }
 
@@ -112,15 +112,16 @@ void BatchLoader::decode(Candidate& candidate) const {
   sample.bytes = {};
 }
 
-// One of the picture's captions, at random; with unique_captions one that the batch has not, if there is one.
-bool BatchLoader::choose_caption(Candidate& candidate, std::unordered_set<std::string>& taken) const {
+// One of the picture's captions, at random; with unique_captions one that the batch has not, if there is one. The same tokens are the same
+// caption to the model.
+bool BatchLoader::choose_caption(Candidate& candidate, std::set<std::vector<std::int32_t>>& taken) const {
   const auto& captions = candidate.sample.captions;
   RandomStream random{options_.shuffle.seed, static_cast<std::uint64_t>(RandomUse::kCaption), candidate.position.epoch,
                       candidate.position.taken};
   const auto first = random.below(captions.size());
   for (std::size_t i = 0; i < captions.size(); ++i) {
-    candidate.caption = captions[(first + i) % captions.size()];
-    if (!options_.unique_captions || taken.insert(candidate.caption).second) return true;
+    candidate.tokens = tokenizer_.encode(captions[(first + i) % captions.size()], options_.context_length);
+    if (!options_.unique_captions || taken.insert(candidate.tokens).second) return true;
   }
   return false;
 }
@@ -129,7 +130,8 @@ Batch BatchLoader::make() {
   const auto values = static_cast<std::size_t>(3 * preprocessing_.height * preprocessing_.width);
   Batch batch;
   batch.pixels.reserve(options_.batch * values);
-  std::unordered_set<std::string> captions;
+  std::set<std::vector<std::int32_t>> captions;
+  std::size_t repeated = 0;
   auto start = stream_.position();
   while (batch.pairs < options_.batch) {
     {
@@ -139,9 +141,10 @@ Batch BatchLoader::make() {
     for (auto& candidate : take(options_.batch - batch.pairs)) {
       if (candidate.position.epoch != start.epoch) {
         // The epoch ended before the batch was full.
-        if (start.taken == 0) throw DataError(options_.batch, std::move(batch.bad));
+        if (start.taken == 0) throw DataError(options_.batch, repeated, std::move(batch.bad));
         start = {.epoch = candidate.position.epoch, .taken = 0};
         captions.clear();
+        repeated = 0;
         batch.pixels.clear();
         batch.tokens.clear();
         batch.pairs = 0;
@@ -151,9 +154,13 @@ Batch BatchLoader::make() {
         batch.bad.push_back({.where = candidate.sample.where, .why = candidate.sample.error});
         continue;
       }
-      if (!choose_caption(candidate, captions)) continue;
-      batch.tokens.push_back(tokenizer_.encode(candidate.caption, options_.context_length));
+      if (!choose_caption(candidate, captions)) {
+        ++repeated;
+        continue;
+      }
+      batch.tokens.push_back(std::move(candidate.tokens));
       batch.pixels.insert(batch.pixels.end(), candidate.pixels.begin(), candidate.pixels.end());
+      candidate.pixels = std::vector<float>();  // or a batch would be in memory twice
       ++batch.pairs;
     }
   }

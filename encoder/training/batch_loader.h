@@ -8,10 +8,10 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -28,9 +28,12 @@ struct BadSample {
 // The data cannot fill a batch.
 class DataError : public std::runtime_error {
  public:
-  DataError(std::size_t batch, std::vector<BadSample> bad_)
+  // `repeated`: samples that were passed over since the batch had their captions.
+  DataError(std::size_t batch, std::size_t repeated, std::vector<BadSample> bad_)
       : std::runtime_error("an epoch of the training data has not " + std::to_string(batch) +
-                           " samples that can be used, which make a batch: bad_samples.jsonl says why, or take a smaller --batch"),
+                           " samples that can be used, which make a batch (" + std::to_string(bad_.size()) +
+                           " are named in bad_samples.jsonl, " + std::to_string(repeated) +
+                           " have only captions that the batch has already): take a smaller --batch"),
         bad(std::move(bad_)) {}
   std::vector<BadSample> bad;
 };
@@ -57,9 +60,9 @@ struct LoaderOptions {
 // The same options and position give the same batches, whatever the number of threads. One thread at a time.
 class BatchLoader {
  public:
-  // The dataset and the tokenizer must outlive it.
+  // The dataset and the tokenizer must outlive it. `events` as SampleStream takes them.
   BatchLoader(const datasets::Dataset& dataset, const encoder::Tokenizer& tokenizer, const encoder::Preprocessing& preprocessing,
-              LoaderOptions options, DataPosition start = {});
+              LoaderOptions options, DataPosition start = {}, const TrainingEvents& events = {});
   ~BatchLoader();
   BatchLoader(const BatchLoader&) = delete;
   BatchLoader& operator=(const BatchLoader&) = delete;
@@ -74,7 +77,7 @@ class BatchLoader {
   Batch make();
   std::vector<Candidate> take(std::size_t count);
   void decode(Candidate& candidate) const;
-  bool choose_caption(Candidate& candidate, std::unordered_set<std::string>& taken) const;
+  bool choose_caption(Candidate& candidate, std::set<std::vector<std::int32_t>>& taken) const;
   void make_ahead();
 
   const encoder::Tokenizer& tokenizer_;

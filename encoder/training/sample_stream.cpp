@@ -6,12 +6,14 @@
 
 namespace clipdex::training {
 
-SampleStream::SampleStream(const datasets::Dataset& dataset, const ShuffleOptions& options, DataPosition start)
+SampleStream::SampleStream(const datasets::Dataset& dataset, const ShuffleOptions& options, DataPosition start,
+                           const TrainingEvents& events)
     : dataset_(dataset), options_(options), position_{.epoch = start.epoch, .taken = 0} {
   begin_epoch();
   while (position_.taken < start.taken) {
     if (!draw()) throw std::runtime_error("the training data has become less: an epoch ends before the place where the training stopped");
-    ++position_.taken;
+    if (events.stop()) throw TrainingStopped();
+    events.reading("finding the place in the data", ++position_.taken);
   }
 }
 

@@ -31,8 +31,9 @@ struct ShuffleOptions {
 // is drawn at random: the same seed gives the same order, on every machine. One thread at a time.
 class SampleStream {
  public:
-  // The dataset must outlive it.
-  SampleStream(const datasets::Dataset& dataset, const ShuffleOptions& options, DataPosition start = {});
+  // The dataset must outlive it. To begin within an epoch, what comes before is read: `events` is told how far, and can stop it
+  // (TrainingStopped).
+  SampleStream(const datasets::Dataset& dataset, const ShuffleOptions& options, DataPosition start = {}, const TrainingEvents& events = {});
 
   // `error` is set in what cannot be used. Throws std::runtime_error if there is no sample at all.
   datasets::CaptionedImage next();

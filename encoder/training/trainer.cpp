@@ -12,10 +12,13 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "encoder/new_directory.h"
 #include "encoder/training/adamw.h"
@@ -87,6 +90,7 @@ class Trainer {
   StepMetrics make_step();
   void take_step(double norm, double rate);
   void evaluate(StepMetrics& metrics);
+  std::optional<Recalls> recalls();
   void check_weights() const;
   void save();
   bool make_steps();
@@ -115,10 +119,20 @@ at::Device device_of(Device device) {
   return at::kCUDA;
 }
 
-// Before anything is written: an earlier training's checkpoints are gone on from only with its own options.
+// Before anything is written: an earlier training's checkpoints are gone on from only with its own options, and what no training made is
+// not removed.
 void check_folder(const TrainingOptions& options) {
-  if (options.restart || !newest_checkpoint(options.out / "checkpoints")) return;
   const auto before = options.out / "training.json";
+  const bool has_training = fs::exists(before);
+  if (has_training && options.restart) return;
+  if (!has_training || !newest_checkpoint(options.out / "checkpoints")) {
+    for (const auto& path : has_training ? std::vector{options.out / "model"} : std::vector{options.out / "model", options.out / "checkpoints"}) {
+      if (!fs::exists(path) || (fs::is_directory(path) && fs::is_empty(path))) continue;
+      throw std::invalid_argument(path.string() + " is there, and no checkpoint to go on from: take another --out" +
+                                  (has_training ? ", or --restart, which removes it" : ""));
+    }
+    return;
+  }
   const auto changed = differences(read_text(before), describe(options));
   if (!changed.empty())
     throw std::invalid_argument(options.out.string() + " holds a training with other options or data (" + changed +
@@ -154,7 +168,7 @@ void Trainer::resume_or_begin() {
     events_.message("going on from " + setup_.checkpoint->string());
   } else {
     // Only now, when all that the new training needs has been opened.
-    fs::remove_all(checkpoints());
+    remove_checkpoints(checkpoints());
     fs::remove_all(options_.out / "model");
     const auto temporary = options_.out / "training.json.new";
     fs::remove(temporary);
@@ -179,7 +193,7 @@ void Trainer::make_loader() {
                        .unique_captions = options_.unique_captions,
                        .context_length = static_cast<std::size_t>(setup_.model.config().text.context_length),
                        .shuffle = {.seed = options_.seed, .samples = options_.shuffle}};
-  loader_ = std::make_unique<BatchLoader>(setup_.train, setup_.tokenizer, preprocessing, std::move(loader), state_.position);
+  loader_ = std::make_unique<BatchLoader>(setup_.train, setup_.tokenizer, preprocessing, std::move(loader), state_.position, events_);
 }
 
 // The numbers have gone wrong: what the training holds is not to be saved.
@@ -239,6 +253,8 @@ StepMetrics Trainer::make_step() {
   take_step(norm, rate);
   ++state_.step;
   state_.position = tensors.after();
+  const double scale = std::exp(setup_.model.logit_scale().item<double>());
+  if (!std::isfinite(scale)) fail_numbers("the temperature", state_.step, checkpoints());
   return {.step = state_.step,
           .steps = setup_.steps,
           .epoch = setup_.samples == 0 ? static_cast<double>(state_.position.epoch)
@@ -246,19 +262,30 @@ StepMetrics Trainer::make_step() {
                                              static_cast<double>(state_.position.taken) / static_cast<double>(setup_.samples),
           .loss = loss,
           .learning_rate = rate,
-          .logit_scale = std::exp(setup_.model.logit_scale().item<double>()),
+          .logit_scale = scale,
           .gradient_norm = std::isfinite(norm) ? norm : 0,
           .samples_per_second = static_cast<double>(pairs) / seconds_since(start),
           .data_seconds = waited};
 }
 
 void Trainer::evaluate(StepMetrics& metrics) {
-  if (!setup_.validation) return;
   const bool due = metrics.step == setup_.steps || (options_.evaluate_every > 0 && metrics.step % options_.evaluate_every == 0);
-  if (!due) return;
-  metrics.validation = validate(setup_.model, setup_.tokenizer, setup_.files.preprocessing, *setup_.validation,
-                                {.images_max = options_.validation_max, .threads = threads_, .device = device_},
-                                [&](const std::string& where, const std::string& why) { log_->bad_sample(where, why); });
+  if (due) metrics.validation = recalls();
+}
+
+// Nothing without validation data, or if it cannot be measured now: a training of days does not end with a disk that is away.
+std::optional<Recalls> Trainer::recalls() {
+  if (!setup_.validation) return std::nullopt;
+  try {
+    return validate(setup_.model, setup_.tokenizer, setup_.files.preprocessing, *setup_.validation,
+                    {.images_max = options_.validation_max, .threads = threads_, .device = device_},
+                    [&](const std::string& where, const std::string& why) { log_->bad_sample(where, why); });
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    events_.message("recall was not measured at step " + std::to_string(state_.step) + ": " + error.what());
+    return std::nullopt;
+  }
 }
 
 // A gradient can be finite and the step it makes not.
@@ -276,9 +303,10 @@ void Trainer::save() {
   state_.loss_scale = loss_scale_.factor;
   state_.steps_at_scale = loss_scale_.good_steps;
   state_.optimizer_steps = optimizer_->steps();
+  // Before the checkpoint: lines of steps after it are made again, those before it are not.
+  log_->flush();
   write_checkpoint(checkpoints(), state_, setup_.model, *optimizer_, setup_.files, options_.checkpoints_kept);
   saved_step_ = state_.step;
-  log_->flush();
 }
 
 TrainingResult Trainer::finish(bool finished) {
@@ -290,6 +318,7 @@ TrainingResult Trainer::finish(bool finished) {
     result.validation = last->validation;
   }
   if (finished) {
+    if (!result.validation) result.validation = recalls();
     result.model = options_.out / "model";
     if (!fs::exists(result.model)) write_trained_model(result.model, setup_.model, setup_.files);
   }
@@ -317,7 +346,11 @@ bool Trainer::make_steps() {
 
 TrainingResult Trainer::run() {
   if (state_.step >= setup_.steps) return finish(/*finished=*/true);
-  make_loader();
+  try {
+    make_loader();
+  } catch (const TrainingStopped&) {
+    return {.step = state_.step, .steps = setup_.steps};
+  }
   try {
     return finish(make_steps());
   } catch (const NumericError&) {

@@ -166,12 +166,17 @@ void remove_leftovers(const fs::path& directory) {
   std::vector<fs::path> leftovers;
   for (const auto& entry : fs::directory_iterator(directory)) {
     const auto name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix) && !name.starts_with("model.") && !name.starts_with("tokenizer.")) continue;
     const auto replaced = name.find(".replaced-");
     // What was put aside is the only copy until the new one is there.
     const bool superseded = replaced != std::string::npos && fs::exists(directory / name.substr(0, replaced));
     if (name.find(".partial-") != std::string::npos || superseded) leftovers.push_back(entry.path());
   }
   for (const auto& leftover : leftovers) fs::remove_all(leftover);
+}
+
+void remove_checkpoints(const fs::path& directory) {
+  for (const auto& [step, path] : checkpoints_in(directory)) fs::remove_all(path);
 }
 
 TrainingState read_checkpoint(const fs::path& path, TrainableClip& model, AdamW& optimizer) {

@@ -43,8 +43,11 @@ std::optional<std::filesystem::path> newest_checkpoint(const std::filesystem::pa
 // Without the tensors.
 TrainingState read_state(const std::filesystem::path& checkpoint);
 
-// Removes what processes that were killed left half made.
+// Removes what trainings that were killed left half made.
 void remove_leftovers(const std::filesystem::path& directory);
+
+// Removes all step-N, and nothing else.
+void remove_checkpoints(const std::filesystem::path& directory);
 
 // Fills `model` and `optimizer`. Throws std::runtime_error that names the file and the remedy.
 TrainingState read_checkpoint(const std::filesystem::path& checkpoint, TrainableClip& model, AdamW& optimizer);

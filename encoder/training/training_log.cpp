@@ -57,8 +57,10 @@ std::vector<StepMetrics> read_history(const fs::path& file, std::uint64_t step) 
     const auto line = json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!line.is_object()) continue;
     try {
+      // What comes after the checkpoint may be what ended that training: numbers that are none.
+      if (line.at("step").get<std::uint64_t>() > step) continue;
       auto metrics = from_json(line);
-      if (metrics.step <= step && (history.empty() || metrics.step > history.back().step)) history.push_back(metrics);
+      if (history.empty() || metrics.step > history.back().step) history.push_back(metrics);
     } catch (const json::exception&) {
       throw std::runtime_error(file.string() + " has a line that is none of a training's: " + text.substr(0, 100));
     }
@@ -66,13 +68,14 @@ std::vector<StepMetrics> read_history(const fs::path& file, std::uint64_t step) 
   return history;
 }
 
-// Where the samples are that were named already.
-std::unordered_set<std::string> read_named(const fs::path& file) {
+// Where the samples are that were named already, and the whole lines that name them.
+std::unordered_set<std::string> read_named(const fs::path& file, std::string& lines) {
   std::unordered_set<std::string> named;
   std::ifstream stream(file);
   for (std::string text; std::getline(stream, text);) {
     const auto line = json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (line.is_object() && line.contains("where") && line.at("where").is_string()) named.insert(line.at("where").get<std::string>());
+    if (!line.is_object() || !line.contains("where") || !line.at("where").is_string()) continue;
+    if (named.insert(line.at("where").get<std::string>()).second) lines += text + "\n";
   }
   return named;
 }
@@ -103,8 +106,10 @@ TrainingLog::TrainingLog(const fs::path& folder, std::uint64_t step)
   replace(folder_ / "metrics.jsonl", lines);
   metrics_ = open(folder_ / "metrics.jsonl", std::ios::app);
   const auto bad_samples = folder_ / "bad_samples.jsonl";
-  if (step > 0) named_ = read_named(bad_samples);
-  bad_samples_ = open(bad_samples, step == 0 ? std::ios::trunc : std::ios::app);
+  lines.clear();
+  if (step > 0) named_ = read_named(bad_samples, lines);
+  replace(bad_samples, lines);
+  bad_samples_ = open(bad_samples, std::ios::app);
 }
 
 void TrainingLog::add(const StepMetrics& metrics) {

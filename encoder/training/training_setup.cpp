@@ -19,6 +19,7 @@
 #include "encoder/published_models.h"
 #include "encoder/training/bpe_trainer.h"
 #include "encoder/training/initialization.h"
+#include "encoder/training/picture_batch.h"
 #include "encoder/training/sample_stream.h"
 #include "encoder/usable_cores.h"
 
@@ -64,12 +65,14 @@ void train_tokenizer(const TrainingOptions& options, const datasets::Dataset& da
   trainer.train(options.vocabulary_size, options.out / "tokenizer", context_length);
 }
 
-// The folder with the tokenizer of a training from scratch. A training that goes on has its own already.
-fs::path make_tokenizer(const TrainingOptions& options, const datasets::Dataset& data, std::size_t context_length, bool goes_on,
-                        const TrainingEvents& events) {
+// The folder with the tokenizer of a training from scratch. A training that goes on has its checkpoint's: the folder may hold that of one
+// that was to begin anew and did not.
+fs::path make_tokenizer(const TrainingOptions& options, const datasets::Dataset& data, std::size_t context_length,
+                        const std::optional<fs::path>& checkpoint, const TrainingEvents& events) {
   auto folder = options.out / "tokenizer";
-  if (goes_on && encoder::Tokenizer::has_files(folder)) return folder;
-  if (options.tokenizer.empty()) {
+  if (checkpoint) {
+    copy_tokenizer(*checkpoint, folder);
+  } else if (options.tokenizer.empty()) {
     train_tokenizer(options, data, context_length, events);
   } else {
     copy_tokenizer(options.tokenizer, folder);
@@ -122,6 +125,28 @@ void check_micro_batch(const TrainingOptions& options, const encoder::ClipConfig
           "a ResNet's --micro-batch is 2 or more and leaves no single pair over: batch normalisation needs several");
 }
 
+// Better now than at the first evaluation, hours later.
+void check_validation(const TrainingOptions& options, const TrainingSetup& setup) {
+  if (!setup.validation) return;
+  std::string first;
+  PictureReader reader(*setup.validation, setup.files.preprocessing, /*threads=*/1, [&](const std::string& where, const std::string& why) {
+    if (first.empty()) first = where + ": " + why;
+  });
+  const bool readable = reader.next(1).count > 0;
+  require(readable,
+          "the validation data " + options.validation.words.front() + " has no picture that can be read" + (first.empty() ? "" : ": " + first));
+}
+
+// What beginning anew removes is not what to begin with.
+void check_from(const TrainingOptions& options) {
+  const auto from = fs::weakly_canonical(options.from);
+  for (const auto* made : {"model", "checkpoints"}) {
+    const auto folder = fs::weakly_canonical(options.out / made);
+    require(std::mismatch(folder.begin(), folder.end(), from.begin(), from.end()).first != folder.end(),
+            "--from " + options.from.string() + " is what a training makes in --out " + options.out.string() + ": take another --out");
+  }
+}
+
 }  // namespace
 
 void check(const TrainingOptions& options) {
@@ -130,6 +155,7 @@ void check(const TrainingOptions& options) {
   require(options.from.empty() != options.config.empty(),
           "either --config (from scratch) or --from (a model to go on from) is needed, not both");
   if (!options.from.empty()) {
+    check_from(options);
     require(options.tokenizer.empty() && options.vocabulary_size == 0, "a model that training goes on from has its own tokenizer");
   } else {
     require(options.tokenizer.empty() != (options.vocabulary_size == 0),
@@ -168,21 +194,26 @@ TrainingSetup set_up(const TrainingOptions& options, const TrainingEvents& event
                         .model = std::move(model),
                         .checkpoint = checkpoint};
     check_micro_batch(options, setup.model.config());
+    check_validation(options, setup);
     plan_steps(options, setup, events);
     return setup;
   };
   if (!options.from.empty()) {
-    const auto opened = encoder::open_model(options.from);
+    // A checkpoint has all that its training needs: where it began may be gone.
+    const auto opened = encoder::open_model(checkpoint ? *checkpoint : options.from);
     encoder::check_tensors(opened.checkpoint, opened.directory.config);
     auto tokenizer = encoder::open_tokenizer(opened.directory);
     require(tokenizer.has_value(), options.from.string() + " has no tokenizer's files: put vocab.json and merges.txt beside the weights");
     TrainableClip model(opened.directory.config);
     model.load(opened.checkpoint);
     model.freeze(options.freeze_image, options.freeze_text);
-    return finish(std::move(*tokenizer), opened.directory.directory, opened.directory.preprocessing, std::move(model));
+    // Each checkpoint is written with it.
+    const auto folder = options.out / "tokenizer";
+    copy_tokenizer(opened.directory.directory, folder);
+    return finish(std::move(*tokenizer), folder, opened.directory.preprocessing, std::move(model));
   }
   const auto config = named_config(options.config);
-  const auto folder = make_tokenizer(options, train, static_cast<std::size_t>(config.text.context_length), checkpoint.has_value(), events);
+  const auto folder = make_tokenizer(options, train, static_cast<std::size_t>(config.text.context_length), checkpoint, events);
   auto tokenizer = encoder::Tokenizer::open(folder);
   auto model = from_scratch(config, tokenizer, options.seed);
   return finish(std::move(tokenizer), fs::is_directory(folder) ? folder : folder.parent_path(), preprocessing_for(config),

@@ -33,19 +33,26 @@ Recalls validate(const TrainableClip& model, const encoder::Tokenizer& tokenizer
   const auto context = static_cast<std::size_t>(model.config().text.context_length);
   PictureReader reader(dataset, preprocessing, options.threads, std::move(bad_sample));
   std::size_t seen = 0;
+  std::uint32_t captioned = 0;
   while (seen < options.images_max) {
     auto pictures = reader.next(std::min(kAtOnce, options.images_max - seen));
     if (pictures.count == 0) break;
     const auto pixels = at::from_blob(
         pictures.pixels.data(), {static_cast<std::int64_t>(pictures.count), 3, preprocessing.height, preprocessing.width}, at::kFloat);
     append(model.encode_image(pixels.to(options.device), /*training=*/false, /*update_statistics=*/false), images);
+    const auto dimension = static_cast<std::size_t>(model.config().embedding_dimension);
     std::vector<std::vector<std::int32_t>> tokens;
     for (std::size_t i = 0; i < pictures.count; ++i) {
+      if (pictures.captions[i].empty()) continue;  // with a label alone
+      const auto row = images.begin() + static_cast<std::ptrdiff_t>((images.size() / dimension - pictures.count + i) * dimension);
+      std::copy_n(row, dimension, images.begin() + static_cast<std::ptrdiff_t>(captioned * dimension));
       for (const auto& caption : pictures.captions[i]) {
         tokens.push_back(tokenizer.encode(caption, context));
-        image_of.push_back(static_cast<std::uint32_t>(seen + i));
+        image_of.push_back(captioned);
       }
+      ++captioned;
     }
+    images.resize(captioned * dimension);
     for (std::size_t first = 0; first < tokens.size(); first += kAtOnce) {
       const auto part = text_tensors(std::span(tokens).subspan(first, std::min(kAtOnce, tokens.size() - first)), options.device);
       append(model.encode_text(part.tokens, part.pooled_at), texts);

@@ -30,7 +30,7 @@ class Worst:
 
     def add(self, name, ours, theirs):
         cosine = float(unit(ours) @ unit(theirs))
-        if cosine < self.cosine:
+        if not cosine >= self.cosine:  # a NaN too
             self.cosine, self.where = cosine, name
         self.difference = max(self.difference, float((unit(ours) - unit(theirs)).abs().max()))
         self.count += 1
@@ -111,7 +111,9 @@ def probe(clipdex, model, work, side):
 
 
 def lowest_cosine(result):
-    return min(result[key] for key in ("image cosine", "same pixels cosine", "text cosine", "same ids cosine"))
+    """A NaN if there is one."""
+    cosines = [result[key] for key in ("image cosine", "same pixels cosine", "text cosine", "same ids cosine")]
+    return next((cosine for cosine in cosines if cosine != cosine), min(cosines))
 
 
 def print_row(cells):
@@ -141,7 +143,7 @@ def compare_models(clipdex, options):
                 print_row([name, layout, f"{result['image cosine']:.8f} ({result['pictures']})", f"{result['same pixels cosine']:.8f}",
                            f"{result['text cosine']:.8f} ({result['texts']})", f"{result['same ids cosine']:.8f}",
                            f"{result['difference from the first layout']:.1e}"])
-                if lowest_cosine(result) < COSINE_MIN:
+                if not lowest_cosine(result) >= COSINE_MIN:
                     ok = False
                     print(f"parity: {name}, {layout}: {lowest_cosine(result)} is below {COSINE_MIN}: {result['worst picture']}, {result['worst text']}", file=sys.stderr)
             except RuntimeError as error:
@@ -160,7 +162,8 @@ def compare_directory(clipdex, options):
     comparison = Comparison(clipdex, options.work, make_pictures(options.work / "pictures"), make_texts())
     result = comparison.run("huggingface", options.model, options.stride)
     print(json.dumps(result, indent=1, ensure_ascii=False))
-    return lowest_cosine(result) >= COSINE_MIN
+    compared = result["pictures"] > 0 and result["texts"] > len(result["tokenized differently"])
+    return compared and lowest_cosine(result) >= COSINE_MIN
 
 
 def compare_tokenizers(clipdex, options):

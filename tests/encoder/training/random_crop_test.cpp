@@ -78,8 +78,8 @@ TEST_CASE("a crop of a palette's or transparent picture is resized as the refere
     return std::set<float>(pixels.begin(), pixels.begin() + 15 * 15).size();
   };
   using clipdex::encoder::PreprocessingConvention;
-  CHECK(shades(true, PreprocessingConvention::kOpenClip, 3) == 2);  // nearest neighbour
+  CHECK(shades(true, PreprocessingConvention::kOpenAi, 3) == 2);  // nearest neighbour
   CHECK(shades(true, PreprocessingConvention::kHuggingFace, 3) > 2);
-  CHECK(shades(false, PreprocessingConvention::kOpenClip, 3) > 2);
-  CHECK(shades(false, PreprocessingConvention::kOpenClip, 4) > 2);
+  CHECK(shades(false, PreprocessingConvention::kOpenAi, 3) > 2);
+  CHECK(shades(false, PreprocessingConvention::kOpenAi, 4) > 2);
 }
