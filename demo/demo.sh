@@ -83,8 +83,8 @@ fi
 start_server
 say "server on the built-in model at $CLIPDEX_SERVER, data in build/demo-data-$model_key"
 "$clipdex" ingest "$gallery" -c gallery --metadata "$gallery/metadata.jsonl"
-query 'red-apple.jpg' 'search "a red apple"' "a red apple"
-query '(rocket|scene-.*).jpg' 'search "火箭" (rocket)' "火箭"
+query '(red-apple|cherries|strawberry|tomato|scene-.*).jpg' 'search "red fruit"' "red fruit"
+query 'scene-0000.jpg' 'search "a cat and a pizza"' "a cat and a pizza"
 query '(.*umbrella.*|scene-.*).jpg' 'search "雨伞" (umbrella)' "雨伞"
 query '.*face.*.jpg' 'search "sad face"' "sad face"
 query guide-dog.jpg 'search --image build/demo-gallery/guide-dog.jpg' --image "$gallery/guide-dog.jpg"
