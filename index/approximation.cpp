@@ -21,15 +21,15 @@ std::unique_ptr<const Approximation> build_approximation(std::string_view type, 
 }
 
 std::unique_ptr<const Approximation> read_approximation(std::string_view type, std::span<const std::byte> bytes, std::size_t n,
-                                                        std::size_t dimension) {
-  if (type == kHnsw) return HnswGraph::read(bytes, n);
+                                                        std::size_t dimension, const ScanThresholds& thresholds) {
+  if (type == kHnsw) return HnswGraph::read(bytes, n, thresholds);
   if (type == kIvfPq) return IvfPq::read(bytes, n, dimension);
   refuse(type);
 }
 
-std::size_t expected_memory_bytes(std::string_view type, std::size_t n, std::size_t dimension) {
+std::size_t expected_memory_bytes(std::string_view type, std::size_t n, std::size_t dimension, const ScanThresholds& thresholds) {
   if (type == kHnsw) return HnswGraph::expected_memory_bytes(n);
-  if (type == kIvfPq) return IvfPq::expected_memory_bytes(n, dimension);
+  if (type == kIvfPq) return IvfPq::expected_memory_bytes(n, dimension, thresholds);
   refuse(type);
 }
 

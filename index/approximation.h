@@ -1,6 +1,7 @@
 // An approximate structure over the vectors of one immutable segment. Private to index/.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <iosfwd>
@@ -12,11 +13,12 @@
 #include <vector>
 
 #include "index/scan.h"
+#include "index/scan_thresholds.h"
 
 namespace clipdex::index {
 
 // It holds no vectors of its own: every search is given those it was built on, which are unit length and 64-byte aligned.
-// Immutable: any number of threads may search it at once.
+// Immutable but for what it counts: any number of threads may search it at once.
 class Approximation {
  public:
   virtual ~Approximation() = default;
@@ -35,6 +37,16 @@ class Approximation {
 
   // What read_approximation() reads. A stream that fails is the caller's to notice.
   virtual void write(std::ostream& out) const = 0;
+
+  // How many queries it has answered without a scan, since it was built or read.
+  std::uint64_t answered() const { return answered_.load(std::memory_order_relaxed); }
+
+ protected:
+  // For each of these.
+  void count_answer() const { answered_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  mutable std::atomic<std::uint64_t> answered_ = 0;
 };
 
 inline constexpr std::string_view kHnsw = "hnsw";
@@ -46,6 +58,7 @@ struct BuildInput {
   std::size_t dimension = 0;
   int threads = 1;
   std::stop_token stop;
+  ScanThresholds thresholds;
 };
 
 // type: kHnsw or kIvfPq. nullptr: it was stopped, which is noticed within seconds. Throws std::invalid_argument for another type and for
@@ -56,9 +69,9 @@ std::unique_ptr<const Approximation> build_approximation(std::string_view type, 
 // cannot be that. Bytes that were damaged are the caller's to find, by a checksum: sizes and positions are checked, so that a search of
 // whatever was read stays within bounds, and nothing else is.
 std::unique_ptr<const Approximation> read_approximation(std::string_view type, std::span<const std::byte> bytes, std::size_t n,
-                                                        std::size_t dimension);
+                                                        std::size_t dimension, const ScanThresholds& thresholds = {});
 
 // What memory_bytes() of a structure over so many vectors will be, about.
-std::size_t expected_memory_bytes(std::string_view type, std::size_t n, std::size_t dimension);
+std::size_t expected_memory_bytes(std::string_view type, std::size_t n, std::size_t dimension, const ScanThresholds& thresholds = {});
 
 }  // namespace clipdex::index

@@ -33,7 +33,8 @@ std::optional<SegmentView> open_listed(const ManifestSegment& entry, const Index
                                  .number = entry.number,
                                  .dimension = options.dimension,
                                  .fingerprint = options.fingerprint,
-                                 .checksum = entry.checksum},
+                                 .checksum = entry.checksum,
+                                 .thresholds = options.scan_thresholds},
                                 problem);
     const auto rows = view.segment->rows();
     if (rows.size() != entry.rows || rows.front() != entry.range.first || rows.back() != entry.range.last) {

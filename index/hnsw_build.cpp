@@ -91,6 +91,7 @@ std::unique_ptr<const HnswGraph> HnswGraph::build(const BuildInput& input, const
   if (input.n == 0 || input.n > std::size_t{1} << 31U) throw std::invalid_argument("a graph is of 1 to 2^31 vectors");
   std::unique_ptr<HnswGraph> graph(new HnswGraph);
   graph->parameters_ = parameters;
+  graph->walk_cost_ = input.thresholds.hnsw_walk_cost;
   graph->n_ = input.n;
   const auto distinct =
       distinct_vectors(input, [&](std::uint32_t first, std::uint32_t copy) { graph->copies_.push_back({.node = first, .copy = copy}); });

@@ -40,7 +40,7 @@ void HnswGraph::write(std::ostream& out) const {
   write_bytes(out, copies_);
 }
 
-std::unique_ptr<const HnswGraph> HnswGraph::read(std::span<const std::byte> bytes, std::size_t n) {
+std::unique_ptr<const HnswGraph> HnswGraph::read(std::span<const std::byte> bytes, std::size_t n, const ScanThresholds& thresholds) {
   FileHeader header;
   if (bytes.size() < sizeof header) refuse("they are too few");
   std::memcpy(&header, bytes.data(), sizeof header);
@@ -55,6 +55,7 @@ std::unique_ptr<const HnswGraph> HnswGraph::read(std::span<const std::byte> byte
 
   std::unique_ptr<HnswGraph> graph(new HnswGraph);
   graph->parameters_ = {.links = header.links, .candidates = header.candidates};
+  graph->walk_cost_ = thresholds.hnsw_walk_cost;
   graph->n_ = n;
   graph->entry_ = header.entry;
   graph->levels_ = take_values<std::uint8_t>(bytes, n);

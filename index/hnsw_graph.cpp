@@ -13,10 +13,9 @@ namespace {
 // efSearch unless told otherwise. On 30,000 CLIP-like vectors recall@10 is 0.985 at 20 and 0.999 at 80 (benchmarks/index_bench.cpp); more
 // vectors need more.
 constexpr std::size_t kLeastCandidates = 80;
-// Vectors that a walk compares for each candidate it keeps, and how much longer one of these takes than one in a scan, which knows where
-// it will read next: about. They decide between a walk and a scan, where either is right.
+// Vectors that a walk compares for each candidate it keeps, about. With ScanThresholds::hnsw_walk_cost it decides between a walk and a
+// scan, where either is right.
 constexpr double kComparedPerCandidate = 12;
-constexpr double kWalkToScanCost = 2;
 
 // Candidates that are kept to find `limit`: the last ones of a long list need company too.
 std::size_t candidates_for(std::size_t limit) { return std::max(kLeastCandidates, limit + limit / 4); }
@@ -180,7 +179,7 @@ bool HnswGraph::walk(const Query& query, Scored start, Scratch& scratch) const {
     inner_products_of_query(inner_products_, query.vector, scratch.rows.data(), count, segment.dimension, scratch.scores.data());
     for (std::size_t i = 0; i < count; ++i) offer({scratch.scores[i], scratch.nodes[i]});
     compared += count;
-    if (static_cast<double>(compared) * kWalkToScanCost > static_cast<double>(query.passing)) return false;
+    if (static_cast<double>(compared) * walk_cost_ > static_cast<double>(query.passing)) return false;
   }
   return true;
 }
@@ -208,7 +207,7 @@ void HnswGraph::search(const ScanInput& segment, std::span<const float> queries,
   // Of the vectors that a walk compares only those count that pass.
   const double walked = static_cast<double>(candidates) * kComparedPerCandidate * static_cast<double>(n_) /
                         static_cast<double>(std::max<std::size_t>(passing, 1));
-  if (walked * kWalkToScanCost >= static_cast<double>(passing)) return scan(segment, queries, n, limit, hits);
+  if (walked * walk_cost_ >= static_cast<double>(passing)) return scan(segment, queries, n, limit, hits);
 
   const bool filters = filter.filters();
   const auto run = [&](std::size_t i) {
@@ -221,7 +220,7 @@ void HnswGraph::search(const ScanInput& segment, std::span<const float> queries,
                     .limit = limit,
                     .candidates = candidates},
                    hits[i]))
-      return;
+      return count_answer();
     std::vector<std::vector<Hit>> found(1);
     scan(segment, query, 1, limit, found);
     hits[i].insert(hits[i].end(), found[0].begin(), found[0].end());

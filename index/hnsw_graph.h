@@ -30,7 +30,7 @@ class HnswGraph : public Approximation {
   // nullptr: it was stopped.
   static std::unique_ptr<const HnswGraph> build(const BuildInput& input, const HnswParameters& parameters = {});
   // As read_approximation().
-  static std::unique_ptr<const HnswGraph> read(std::span<const std::byte> bytes, std::size_t n);
+  static std::unique_ptr<const HnswGraph> read(std::span<const std::byte> bytes, std::size_t n, const ScanThresholds& thresholds);
   static std::size_t expected_memory_bytes(std::size_t n);
 
   std::string_view type() const override { return kHnsw; }
@@ -73,6 +73,7 @@ class HnswGraph : public Approximation {
   bool search_one(const Query& query, std::vector<Hit>& hits) const;
 
   HnswParameters parameters_;
+  double walk_cost_ = ScanThresholds{}.hnsw_walk_cost;
   std::size_t n_ = 0;
   std::uint32_t entry_ = 0;            // a vector of the highest level
   std::vector<std::uint8_t> levels_;   // the highest level of each vector, 0 for most

@@ -55,6 +55,7 @@ VectorIndex::Impl::Impl(const IndexOptions& options_) : options(options_) {
     throw std::invalid_argument("an index needs a dimension of 1 to " + std::to_string(kDimensionMax) + " and room for a row");
   }
   if (options.build_threads < 1) throw std::invalid_argument("an index is built by one thread or more");
+  if (!(options.scan_thresholds.hnsw_walk_cost >= 0)) throw std::invalid_argument("a walk costs something or nothing, and no less");
   state.plan = plan_of(options);
   publish();
 }

@@ -127,6 +127,7 @@ void IvfPq::search(const ScanInput& segment, std::span<const float> queries, std
                 .limit = limit,
                 .compared = compared},
                hits[i]);
+    count_answer();
   };
   if (n == 1) return run(0);
   SearchTeam(n).for_each(n, run);

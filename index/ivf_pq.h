@@ -20,7 +20,7 @@ class IvfPq : public Approximation {
   static std::unique_ptr<const IvfPq> build(const BuildInput& input);
   // As read_approximation().
   static std::unique_ptr<const IvfPq> read(std::span<const std::byte> bytes, std::size_t n, std::size_t dimension);
-  static std::size_t expected_memory_bytes(std::size_t n, std::size_t dimension);
+  static std::size_t expected_memory_bytes(std::size_t n, std::size_t dimension, const ScanThresholds& thresholds);
 
   std::string_view type() const override { return kIvfPq; }
   std::string parameters() const override;

@@ -13,8 +13,8 @@
 namespace clipdex::index {
 namespace {
 
-// Fewer vectors than this are scanned in the time that finding lists takes.
-constexpr std::size_t kLeastVectors = 10'000;
+// FAISS trains codes with as many vectors as a code has values, or more.
+constexpr std::size_t kLeastTrained = 256;
 constexpr std::size_t kMostLists = 16'384;
 constexpr std::size_t kSampledPerList = 32;
 constexpr std::size_t kIterations = 8;
@@ -24,8 +24,9 @@ constexpr int kCodeIterations = 12;
 constexpr std::size_t kPart = 8;
 constexpr std::size_t kRowsPerStep = 8192;
 
-std::size_t lists_for(std::size_t n) {
-  return n < kLeastVectors ? 0 : std::min(kMostLists, static_cast<std::size_t>(4 * std::sqrt(static_cast<double>(n))));
+std::size_t lists_for(std::size_t n, const ScanThresholds& thresholds) {
+  if (n < std::max(thresholds.ivf_rows_min, kLeastTrained)) return 0;
+  return std::min(kMostLists, static_cast<std::size_t>(4 * std::sqrt(static_cast<double>(n))));
 }
 
 std::size_t parts_for(std::size_t dimension) {
@@ -59,10 +60,11 @@ std::vector<float> residuals(const std::vector<const float*>& rows, const std::v
 
 IvfPq::IvfPq(std::size_t n, std::size_t dimension) : n_(n), dimension_(dimension), parts_(parts_for(dimension)) {}
 
-std::size_t IvfPq::expected_memory_bytes(std::size_t n, std::size_t dimension) {
-  if (lists_for(n) == 0) return 0;
-  return n * (parts_for(dimension) + sizeof(std::uint32_t)) + (lists_for(n) + kCodes) * dimension * sizeof(float) +
-         (lists_for(n) + 1) * sizeof(std::uint32_t);
+std::size_t IvfPq::expected_memory_bytes(std::size_t n, std::size_t dimension, const ScanThresholds& thresholds) {
+  const std::size_t lists = lists_for(n, thresholds);
+  if (lists == 0) return 0;
+  return n * (parts_for(dimension) + sizeof(std::uint32_t)) + (lists + kCodes) * dimension * sizeof(float) +
+         (lists + 1) * sizeof(std::uint32_t);
 }
 
 std::unique_ptr<const IvfPq> IvfPq::build(const BuildInput& input) {
@@ -70,12 +72,12 @@ std::unique_ptr<const IvfPq> IvfPq::build(const BuildInput& input) {
     throw std::invalid_argument("an inverted file is of 1 to 2^31 vectors");
   std::unique_ptr<IvfPq> built(new IvfPq(input.n, input.dimension));
   const OpenMpThreads threads(input.threads);
-  if (lists_for(input.n) > 0 && (!built->train(input) || !built->add(input))) return nullptr;
+  if (lists_for(input.n, input.thresholds) > 0 && (!built->train(input) || !built->add(input))) return nullptr;
   return built;
 }
 
 bool IvfPq::train(const BuildInput& input) {
-  const std::size_t lists = lists_for(n_);
+  const std::size_t lists = lists_for(n_, input.thresholds);
   std::vector<const float*> rows;
   for (const auto position : sample(n_, std::min(n_, lists * kSampledPerList))) rows.push_back(input.vectors + position * dimension_);
   centroids_ = spherical_clustering(rows, dimension_, lists, kIterations, input.stop);

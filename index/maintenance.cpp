@@ -37,7 +37,8 @@ VectorIndex::Impl::Work VectorIndex::Impl::take(const PlannedStep& planned_step)
   Work work{.recipe = {.sources = {first, first + static_cast<std::ptrdiff_t>(planned_step.count)},
                        .dimension = options.dimension,
                        .type = planned_step.type,
-                       .build_threads = options.build_threads}};
+                       .build_threads = options.build_threads,
+                       .thresholds = options.scan_thresholds}};
   // What the result leaves out was removed by operations up to the newest one.
   work.recipe.sequences = {work.recipe.sources.front().segment->parts().sequences.first, last_sequence};
   for (const auto& view : work.recipe.sources) {

@@ -40,7 +40,8 @@ void check_content(const Sidecar& sidecar, std::span<const std::uint64_t> rows) 
   }
 }
 
-std::shared_ptr<const SealedSegment> map_segment(const Sidecar& sidecar, const std::filesystem::path& file, std::string& problem) {
+std::shared_ptr<const SealedSegment> map_segment(const Sidecar& sidecar, const SegmentFiles& files, std::string& problem) {
+  const auto& file = files.segment;
   const SegmentLayout layout(sidecar.rows, sidecar.dimension);
   std::error_code error;
   const auto size = std::filesystem::file_size(file, error);
@@ -62,7 +63,8 @@ std::shared_ptr<const SealedSegment> map_segment(const Sidecar& sidecar, const s
   std::unique_ptr<const Approximation> approximation;
   if (sidecar.type != IndexType::kFlat) {
     try {
-      approximation = read_approximation(name_of(sidecar.type), bytes.subspan(layout.approximation), sidecar.rows, sidecar.dimension);
+      approximation = read_approximation(name_of(sidecar.type), bytes.subspan(layout.approximation), sidecar.rows, sidecar.dimension,
+                                         files.thresholds);
       // Single rows are looked at: reading ahead would fill the memory with their neighbours.
       ::madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_RANDOM);
     } catch (const std::runtime_error& unreadable) {
@@ -117,7 +119,7 @@ std::shared_ptr<const SealedSegment> open_segment(const SegmentFiles& files, std
     throw BadSegmentError(with_file(files.sidecar, error.what()));
   }
   try {
-    return map_segment(sidecar, files.segment, problem);
+    return map_segment(sidecar, files, problem);
   } catch (const std::runtime_error& error) {
     throw BadSegmentError(with_file(files.segment, error.what()));
   }

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "index/index_type.h"
+#include "index/scan_thresholds.h"
 #include "index/sealed_segment.h"
 #include "index/sidecar.h"
 
@@ -49,6 +50,7 @@ struct SegmentFiles {
   std::size_t dimension = 0;
   std::string fingerprint;
   std::optional<std::uint64_t> checksum;  // of the segment file, if it is known
+  ScanThresholds thresholds;              // of its approximation
 };
 
 // Maps the files after checking all of them: nothing of the segment file is used before its checksum was found right. An approximation
@@ -61,6 +63,7 @@ struct SegmentRecipe {
   std::size_t dimension = 0;
   IndexType type = IndexType::kFlat;  // not kAuto
   int build_threads = 1;
+  ScanThresholds thresholds;
   SequenceRange sequences;
 };
 

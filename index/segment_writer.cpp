@@ -53,8 +53,12 @@ bool write_rows_and_vectors(NewFile& file, const SegmentRecipe& recipe, const st
 }
 
 std::unique_ptr<const Approximation> build(const SegmentRecipe& recipe, const float* vectors, std::size_t n, const std::stop_token& stop) {
-  return build_approximation(name_of(recipe.type),
-                             {.vectors = vectors, .n = n, .dimension = recipe.dimension, .threads = recipe.build_threads, .stop = stop});
+  return build_approximation(name_of(recipe.type), {.vectors = vectors,
+                                                    .n = n,
+                                                    .dimension = recipe.dimension,
+                                                    .threads = recipe.build_threads,
+                                                    .stop = stop,
+                                                    .thresholds = recipe.thresholds});
 }
 
 // Behind the vectors, which it reads back from the file. False: it was stopped.
@@ -94,7 +98,8 @@ std::shared_ptr<const SealedSegment> verified(const NewFile& segment, const NewF
                            .number = target.number,
                            .dimension = recipe.dimension,
                            .fingerprint = target.fingerprint,
-                           .checksum = segment.checksum()},
+                           .checksum = segment.checksum(),
+                           .thresholds = recipe.thresholds},
                           problem);
   } catch (const BadSegmentError& error) {
     problem = error.what();

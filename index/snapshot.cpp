@@ -18,6 +18,7 @@ SegmentStatistics describe(const SegmentView& view) {
           .deleted = view.dead(),
           .type = segment.type(),
           .parameters = parts.approximation ? parts.approximation->parameters() : "{}",
+          .approximated = parts.approximation ? parts.approximation->answered() : 0,
           .on_disk = segment.on_disk(),
           .mapped_bytes = parts.mapped_bytes,
           .memory_bytes = segment.memory_bytes() + (view.deleted ? view.deleted->bits.size() : 0)};

@@ -36,7 +36,8 @@ struct SegmentStatistics {
   std::uint64_t rows = 0;     // live and deleted
   std::uint64_t deleted = 0;  // tombstones
   IndexType type = IndexType::kFlat;
-  std::string parameters;  // of its approximation: a JSON object
+  std::string parameters;          // of its approximation: a JSON object
+  std::uint64_t approximated = 0;  // queries that its approximation has answered without a scan, since it was built or opened
   bool on_disk = false;
   std::size_t mapped_bytes = 0;
   std::size_t memory_bytes = 0;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "index/index_type.h"
+#include "index/scan_thresholds.h"
 #include "index/snapshot.h"
 
 namespace clipdex::index {
@@ -29,6 +30,8 @@ struct IndexOptions {
   std::size_t seal_rows = 8'192;
   // Segments of fewer rows are scanned, whatever the type, and with kAuto a whole index of fewer rows. 0: 5,000, and 20,000 for the whole.
   std::size_t approximate_rows_min = 0;
+  // Where approximations scan all the same.
+  ScanThresholds scan_thresholds;
   // What kAuto plans with. 0: half of what the machine (or its container) has.
   std::size_t memory_bytes_max = 0;
   // Threads of OpenMP's that build an approximation.

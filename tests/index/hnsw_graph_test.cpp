@@ -129,15 +129,28 @@ TEST_CASE("threads that search a graph at once find what one finds") {
   CHECK(wrong == std::vector<std::size_t>(4));
 }
 
-TEST_CASE("a graph of few vectors finds all of them") {
+TEST_CASE("a graph of few vectors finds all of them, scanned or walked through") {
   const std::size_t n = GENERATE(1U, 2U, 50U);
   const ClusteredVectors vectors(n, kDimension);
   const auto graph = build(vectors);
   CHECK(recall(*graph, vectors.segment(), vectors, 10, 10) == 1);
   CHECK(recall(*graph, vectors.segment(), vectors, 10, 100) == 1);
-  // Walked through and not scanned: what a walk compares is so little only by order.
+  CHECK(graph->answered() == 0);
   const auto bytes = written(*graph);
-  CHECK(recall(*read_approximation(kHnsw, as_bytes(bytes), n, kDimension), vectors.segment(), vectors, 10, 10) == 1);
+  const auto walked = read_approximation(kHnsw, as_bytes(bytes), n, kDimension, {.hnsw_walk_cost = 0});
+  CHECK(recall(*walked, vectors.segment(), vectors, 10, 10) >= 0.95);
+  CHECK(walked->answered() == 10);
+}
+
+TEST_CASE("a graph says how many queries it has answered without a scan") {
+  const auto& vectors = all_vectors();
+  const auto bytes = written(shared_graph());
+  const auto graph = read_approximation(kHnsw, as_bytes(bytes), kRows, kDimension);
+  std::vector<std::vector<clipdex::index::Hit>> hits(5);
+  graph->search(vectors.segment(), vectors.queries(5), 5, 10, 0, hits);
+  CHECK(graph->answered() == 5);
+  graph->search(vectors.segment(), vectors.queries(5), 5, kRows, 0, hits);  // of that many a scan is quicker
+  CHECK(graph->answered() == 5);
 }
 
 TEST_CASE("a graph of copies finds as many as are asked for") {

@@ -87,6 +87,21 @@ TEST_CASE("an inverted file of few vectors finds all of them") {
   CHECK(recall(*read, few.segment(), few, 10, 100) == 1);
 }
 
+TEST_CASE("an inverted file has lists from its threshold on, and never of fewer vectors than a code has values") {
+  const auto [n, rows_min, has_lists] =
+      GENERATE(table<std::size_t, std::size_t, bool>({{255, 1, false}, {256, 1, true}, {300, 301, false}, {300, 300, true}}));
+  CAPTURE(n, rows_min);
+  const ClusteredVectors some(n, 16);
+  auto input = some.build_input(1);
+  input.thresholds.ivf_rows_min = rows_min;
+  const auto built = build_approximation(kIvfPq, input);
+  CHECK((built->parameters().find("\"lists\":0,") == std::string::npos) == has_lists);
+  CHECK(built->memory_bytes() == clipdex::index::expected_memory_bytes(kIvfPq, n, 16, input.thresholds));
+  // A file that was written with lists is read with them, whatever the threshold is then.
+  const auto bytes = written(*built);
+  CHECK(written(*read_approximation(kIvfPq, as_bytes(bytes), n, 16)) == bytes);
+}
+
 TEST_CASE("an inverted file is built of copies of one vector") {
   ClusteredVectors copies(10'000, 16);
   for (std::size_t i = 1; i < 10'000; ++i) copies.copy(0, i);

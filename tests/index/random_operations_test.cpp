@@ -23,12 +23,14 @@ constexpr std::size_t kDimension = 12;
 class RandomOperations {
  public:
   RandomOperations(unsigned seed, IndexType type) : vectors_(seed, kDimension) {
+    // Thresholds at which a few hundred rows have lists and are walked.
     options_ = {.dimension = kDimension,
                 .type = type,
                 .directory = directory_.path(),
                 .fingerprint = "0123",
                 .seal_rows = 32,
-                .approximate_rows_min = 150};
+                .approximate_rows_min = 150,
+                .scan_thresholds = {.ivf_rows_min = 150, .hnsw_walk_cost = 0}};
     index_ = stored_.recover(options_, report_);
   }
 
@@ -142,6 +144,8 @@ class RandomOperations {
     }
     const RowSet allowed = builder.build();
     check_exact(*index_, stored_, vectors_, &allowed);
+    const auto hits = index_->snapshot()->search(vectors_.next(), 1, {.limit = 10, .allowed = &allowed}).at(0);
+    for (const auto& hit : hits) REQUIRE((stored_.live.contains(hit.row) && allowed.contains(hit.row)));
   }
 
   TemporaryDirectory directory_;

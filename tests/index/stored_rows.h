@@ -148,14 +148,15 @@ inline void check_exact(const index::VectorIndex& index, const StoredRows& store
   REQUIRE(index.snapshot()->statistics().rows == stored.live.size());
 }
 
-// Of the best 10 of some queries, how many an approximate search finds.
+inline constexpr std::size_t kRecallQueries = 40;
+
+// Of the best 10 of so many queries, what share an approximate search finds.
 inline double recall(const index::VectorIndex& index, const StoredRows& stored, UnitVectors& vectors,
-                     const index::RowSet* allowed = nullptr) {
-  constexpr int kQueries = 40;
+                     const index::RowSet* allowed = nullptr, std::size_t effort = 0) {
   std::size_t found = 0, wanted = 0;
-  for (int i = 0; i < kQueries; ++i) {
+  for (std::size_t i = 0; i < kRecallQueries; ++i) {
     const auto query = vectors.next();
-    const auto hits = index.snapshot()->search(query, 1, {.limit = 10, .allowed = allowed}).at(0);
+    const auto hits = index.snapshot()->search(query, 1, {.limit = 10, .allowed = allowed, .effort = effort}).at(0);
     const auto expected = brute_force(stored.live, query, 10, allowed);
     wanted += expected.size();
     for (const auto& hit : hits) {
