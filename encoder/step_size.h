@@ -11,12 +11,12 @@
 namespace clipdex::encoder {
 
 // A step cannot be interrupted, so a query that arrives waits for the end of the one that runs. While there are queries, a batch's steps
-// are cut to about kStepBesideQueries, by how long pictures took lately; without queries they are as long as is fastest. Any thread may
-// call it.
+// are cut to about kStepBesideQueries, by how long pictures took lately; without queries to kStepAlone, which a first query can bear and which
+// costs large models little speed. Any thread may call it.
 class StepSize {
  public:
   using Clock = std::chrono::steady_clock;
-  static constexpr std::chrono::milliseconds kStepBesideQueries{40};
+  static constexpr std::chrono::milliseconds kStepBesideQueries{40}, kStepAlone{250};
   static constexpr std::chrono::seconds kRemembered{2};  // since the last query
 
   explicit StepSize(std::size_t most) : most_(most) {}
@@ -25,10 +25,11 @@ class StepSize {
 
   std::size_t next(Urgency urgency) const {
     const Clock::time_point last{Clock::duration(last_query_.load(std::memory_order_relaxed))};
-    if (urgency == Urgency::kQuery || Clock::now() - last > kRemembered) return most_;
+    if (urgency == Urgency::kQuery) return most_;
     const double each = seconds_each_.load(std::memory_order_relaxed);
-    if (each <= 0) return 1;
-    return std::clamp(static_cast<std::size_t>(std::chrono::duration<double>(kStepBesideQueries).count() / each), std::size_t{1}, most_);
+    if (each <= 0) return 1;  // nobody knows yet
+    const std::chrono::duration<double> time = Clock::now() - last > kRemembered ? kStepAlone : kStepBesideQueries;
+    return std::clamp(static_cast<std::size_t>(time.count() / each), std::size_t{1}, most_);
   }
 
   // Around a step of `count` pictures.
