@@ -22,6 +22,12 @@ class UnknownImageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// There is more to do than this machine can take: later it may be possible.
+class OverloadedError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 using encoder::ImageError;
 using storage::CorruptionError;
 using storage::DiskFullError;

@@ -16,6 +16,18 @@ std::size_t pixels_per_image(const ClipEncoder& encoder) {
          static_cast<std::size_t>(encoder.preprocessing().width);
 }
 
+// Gives back what was acquired.
+class Held {
+ public:
+  explicit Held(std::counting_semaphore<>& places) : places_(places) {}
+  ~Held() { places_.release(); }
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
+
+ private:
+  std::counting_semaphore<>& places_;
+};
+
 }  // namespace
 
 // One of the process's kBatchesMax places, waited for and given back.
@@ -44,7 +56,7 @@ struct ImagePreparation::Batch {
 };
 
 ImagePreparation::ImagePreparation(std::shared_ptr<const ClipEncoder> encoder, const PreparationOptions& options, Metrics& metrics)
-    : encoder_(std::move(encoder)), options_(options), metrics_(metrics), workers_(encoder_->cores().cores()) {}
+    : encoder_(std::move(encoder)), options_(options), metrics_(metrics), queries_(options.queries_max), workers_(encoder_->cores().cores()) {}
 
 Image ImagePreparation::decode(const std::string& file, bool thumbnail) const {
   DecodeOptions reduced;
@@ -136,6 +148,9 @@ std::vector<PreparedImage> ImagePreparation::prepare(std::span<const std::string
 }
 
 std::vector<float> ImagePreparation::embed(const std::string& file) const {
+  if (!queries_.try_acquire_for(options_.query_patience))
+    throw OverloadedError("too many query pictures are waiting to be encoded: try again later");
+  const Held held(queries_);
   std::vector<float> pixels;
   {
     const StageTimer timer(metrics_.decode);

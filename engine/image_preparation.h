@@ -1,6 +1,7 @@
 // From files to embeddings: decoding on several threads, encoding on the encoder's.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <semaphore>
@@ -27,6 +28,9 @@ struct PreparedImage {
 struct PreparationOptions {
   ImageLimits limits;
   bool exact_decode = false;  // false: large JPEGs are decoded at the reduced size that the model needs (reduced_decoding())
+  // Query pictures that are decoded or wait for the encoder, with their pixels in memory; others wait for one of them so long.
+  std::ptrdiff_t queries_max = 64;
+  std::chrono::milliseconds query_patience{10'000};
 };
 
 // One for a process and its model. Any thread may call it. However many requests there are: threads that compute are never more than cores
@@ -39,7 +43,7 @@ class ImagePreparation {
   // One result a file, in order.
   std::vector<PreparedImage> prepare(std::span<const std::string* const> files, bool thumbnails) const;
 
-  // The unit embedding of one file. Throws ImageError.
+  // The unit embedding of one file. Throws ImageError, or OverloadedError if too many others are before it.
   std::vector<float> embed(const std::string& file) const;
 
   const ImageLimits& limits() const { return options_.limits; }
@@ -58,6 +62,7 @@ class ImagePreparation {
   PreparationOptions options_;
   Metrics& metrics_;
   mutable std::counting_semaphore<kBatchesMax> batches_{kBatchesMax};
+  mutable std::counting_semaphore<> queries_;
   mutable WorkerPool workers_;
 };
 

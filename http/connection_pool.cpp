@@ -76,7 +76,8 @@ void ConnectionPool::accept(int descriptor) {
 }
 
 void ConnectionPool::refuse(std::unique_ptr<Connection> connection) {
-  ::send(connection->descriptor(), options_.refusal.data(), options_.refusal.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const auto answer = options_.refusal();
+  ::send(connection->descriptor(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   ::shutdown(connection->descriptor(), SHUT_WR);
   park(std::move(connection), kRefusalTime, /*refused=*/true, /*is_new=*/true);
 }

@@ -20,7 +20,7 @@ struct ConnectionPoolOptions {
   std::size_t connections_max = 2'048;
   std::chrono::milliseconds idle{30'000};  // between two requests, and before the first
   ConnectionLimits limits;
-  std::string refusal;  // the whole answer to a connection over the limit
+  std::function<std::string()> refusal;  // the whole answer to a connection over the limit
 };
 
 // accept() and shutdown() from any thread; `serve` is called on the pool's.

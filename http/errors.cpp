@@ -38,6 +38,8 @@ ErrorAnswer answer_for(const std::exception_ptr& exception, const std::string& r
     return {404, "image_not_found", error.what(), nullptr};
   } catch (const engine::ConflictError& error) {
     return {409, "conflict", error.what(), nullptr};
+  } catch (const engine::OverloadedError& error) {
+    return {503, "overloaded", error.what(), nullptr};
   } catch (const engine::DiskFullError& error) {
     spdlog::error("{}: {}", request_id, error.what());
     return {507, "disk_full", "the server's disk is full: nothing of this request was stored, and reading goes on", nullptr};

@@ -108,6 +108,7 @@ json to_json(const engine::CollectionStatistics& s) {
             {"deleted", s.index_deleted},
             {"buffered", s.index_buffered},
             {"segments", s.index_segments},
+            {"types", s.index_types},
             {"mapped_bytes", s.index_mapped_bytes},
             {"explanation", s.index_explanation}}}};
 }
@@ -172,6 +173,7 @@ engine::CollectionStatistics parse_statistics(const json& value) {
   s.index_deleted = index.at("deleted");
   s.index_buffered = index.at("buffered");
   s.index_segments = index.at("segments");
+  s.index_types = index.value("types", std::map<std::string, std::uint64_t>());
   s.index_mapped_bytes = index.value("mapped_bytes", std::uint64_t{0});
   s.index_explanation = index.value("explanation", "");
   return s;

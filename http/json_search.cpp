@@ -115,7 +115,7 @@ json to_json(const engine::ImageRecord& record) {
           {"metadata", metadata_of(record)}};
 }
 
-json to_json(const engine::SearchResult& result, const SearchCall& call) {
+json to_json(const engine::SearchResult& result, const SearchCall& call, AnswerBudget* budget) {
   json hits = json::array();
   for (const auto& found : result.hits) {
     json hit = {{"id", found.record.id},
@@ -123,7 +123,10 @@ json to_json(const engine::SearchResult& result, const SearchCall& call) {
                 {"width", found.record.width},
                 {"height", found.record.height},
                 {"source", found.record.source}};
-    if (call.include_metadata) hit["metadata"] = metadata_of(found.record);
+    if (call.include_metadata) {
+      if (budget != nullptr) budget->add_metadata(found.record.metadata.size());
+      hit["metadata"] = metadata_of(found.record);
+    }
     if (call.request.include_vector) hit["vector"] = shortest(found.vector);
     hits.push_back(std::move(hit));
   }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/search.h"
+#include "http/answer_budget.h"
 #include "http/body.h"
 #include "http/json_fields.h"
 
@@ -20,7 +21,8 @@ SearchCall parse_search(const Fields& fields, std::optional<std::string> image =
 // A form: an `image` part that is a file, other fields as text.
 SearchCall parse_search_form(Body body);
 
-json to_json(const engine::SearchResult& result, const SearchCall& call);
+// `budget`: of the answer it goes into; throws HttpError where that would be too large.
+json to_json(const engine::SearchResult& result, const SearchCall& call, AnswerBudget* budget = nullptr);
 json to_json(const engine::ImageRecord& record);
 
 // The client's side.

@@ -64,9 +64,10 @@ void add_collections(json& schemas) {
                    {"deleted", kCount},
                    {"buffered", kCount},
                    {"segments", kCount},
+                   {"types", {{"type", "object"}, {"additionalProperties", kCount}}},
                    {"mapped_bytes", kCount},
                    {"explanation", kText}}},
-                 {"required", {"memory_bytes", "deleted", "buffered", "segments", "mapped_bytes", "explanation"}}}}}),
+                 {"required", {"memory_bytes", "deleted", "buffered", "segments", "types", "mapped_bytes", "explanation"}}}}}),
       {{"additionalProperties", true}});
   schemas["CollectionName"] = {{"type", "string"}, {"pattern", kNamePattern}};
   schemas["Collections"] =

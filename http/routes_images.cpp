@@ -55,8 +55,17 @@ void list_images(Call& call) {
   }
   const auto page = call.collection()->list(after, limit);
   json images = json::array();
-  for (const auto& record : page.images) images.push_back(to_json(record));
-  json next = page.next_after_id.empty() ? json(nullptr) : json(encode_base64url(page.next_after_id));
+  auto next_after = page.next_after_id;
+  AnswerBudget budget;
+  for (const auto& record : page.images) {
+    if (!budget.has_room(record.metadata.size())) {
+      next_after = page.images[images.size() - 1].id;  // a page is shorter where metadata are long
+      break;
+    }
+    budget.add_metadata(record.metadata.size());
+    images.push_back(to_json(record));
+  }
+  json next = next_after.empty() ? json(nullptr) : json(encode_base64url(next_after));
   call.answer(200, {{"images", std::move(images)}, {"next_cursor", std::move(next)}});
 }
 
@@ -73,23 +82,32 @@ void get_content(Call& call) {
   if (size != "thumbnail" && size != "original") throw invalid_value("size is \"" + size + "\", and thumbnail and original are possible");
   const bool thumbnail = size == "thumbnail";
   const auto collection = call.collection();
-  const auto record = collection->get(call.values[1]);
+  auto record = collection->get(call.values[1]);
   if (!record) throw image_not_found(call);
-  const std::string tag = "\"" + record->content_hash + (thumbnail ? "-t\"" : "-o\"");
-  call.response.set_header("ETag", tag);
+  const auto tag_of = [thumbnail](const engine::ImageRecord& of) { return "\"" + of.content_hash + (thumbnail ? "-t\"" : "-o\""); };
   call.response.set_header("Cache-Control", "private, max-age=0, must-revalidate");
   // What is shown is always of a format that we have decoded, whatever its bytes look like to a browser.
   call.response.set_header("X-Content-Type-Options", "nosniff");
-  if (call.request.get_header_value("If-None-Match") == tag) {
+  if (call.request.get_header_value("If-None-Match") == tag_of(*record)) {
+    call.response.set_header("ETag", tag_of(*record));
     call.response.status = 304;
     return;
   }
-  auto content = collection->content(call.values[1], thumbnail ? engine::ContentSize::kThumbnail : engine::ContentSize::kOriginal);
+  std::optional<std::string> content;
+  // The record and the bytes are read one after the other: they are of one version if the record is the same afterwards.
+  for (bool same = false; !same;) {
+    content = collection->content(call.values[1], thumbnail ? engine::ContentSize::kThumbnail : engine::ContentSize::kOriginal);
+    auto now = collection->get(call.values[1]);
+    if (!now) throw image_not_found(call);
+    same = now->content_hash == record->content_hash;
+    record = std::move(now);
+  }
   if (!content) {
     throw HttpError(404, "content_not_stored",
                     "the collection \"" + call.values[0] + "\" does not keep " + (thumbnail ? "thumbnails" : "originals") +
                         ": what is kept is chosen with \"store\" when a collection is made");
   }
+  call.response.set_header("ETag", tag_of(*record));
   call.response.set_content(std::move(*content), thumbnail ? "image/jpeg" : "image/" + record->format);
 }
 

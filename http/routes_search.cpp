@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "http/errors.h"
 #include "http/json_search.h"
 #include "http/router.h"
@@ -12,6 +14,11 @@ json failure(const Call& call, const std::exception_ptr& error) {
   return value;
 }
 
+// A limit that cannot be is refused elsewhere, and where searches are many by itself.
+void ask(const Call& call, AnswerBudget& budget, const engine::SearchRequest& request) {
+  budget.ask(std::min(request.limit, engine::kSearchLimitMax), request.include_vector ? call.engine.encoder().dimension() : 0);
+}
+
 // Each search of many succeeds or fails by itself.
 json search_many(const Call& call, const engine::Collection& collection, const json& searches) {
   constexpr std::size_t kSearchesMax = 100;
@@ -19,6 +26,7 @@ json search_many(const Call& call, const engine::Collection& collection, const j
   if (searches.size() > kSearchesMax)
     throw invalid_value("\"searches\" has " + std::to_string(searches.size()) + " searches, and 100 are the limit");
   json results = json::array();
+  AnswerBudget budget;
   std::vector<engine::SearchRequest> requests;
   std::vector<std::pair<std::size_t, SearchCall>> calls;  // by their place among the results
   for (std::size_t i = 0; i < searches.size(); ++i) {
@@ -32,10 +40,11 @@ json search_many(const Call& call, const engine::Collection& collection, const j
       results.push_back(failure(call, std::current_exception()));
     }
   }
+  for (const auto& request : requests) ask(call, budget, request);
   const auto outcomes = collection.search_many(requests);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     const auto& [place, search] = calls[i];
-    results[place] = outcomes[i].error ? failure(call, outcomes[i].error) : to_json(outcomes[i].result, search);
+    results[place] = outcomes[i].error ? failure(call, outcomes[i].error) : to_json(outcomes[i].result, search, &budget);
   }
   return {{"results", std::move(results)}};
 }
@@ -45,9 +54,11 @@ json search_many(const Call& call, const engine::Collection& collection, const j
 void post_search(Call& call) {
   call.allow_parameters({});
   const auto collection = call.collection();
+  AnswerBudget budget;
   if (call.body.multipart) {
     const auto search = parse_search_form(std::move(call.body));
-    return call.answer(200, to_json(collection->search(search.request), search));
+    ask(call, budget, search.request);
+    return call.answer(200, to_json(collection->search(search.request), search, &budget));
   }
   const json body = call.json_body();
   if (body.is_object() && body.contains("searches")) {
@@ -55,7 +66,8 @@ void post_search(Call& call) {
     return call.answer(200, search_many(call, *collection, body["searches"]));
   }
   const auto search = parse_search(Fields(body, ""));
-  call.answer(200, to_json(collection->search(search.request), search));
+  ask(call, budget, search.request);
+  call.answer(200, to_json(collection->search(search.request), search, &budget));
 }
 
 }  // namespace clipdex::http

@@ -37,13 +37,16 @@ bool is_request_id(const std::string& text) {
   return !text.empty() && text.size() <= kLengthMax && std::all_of(text.begin(), text.end(), allowed);
 }
 
-std::string request_id(const httplib::Request& request) {
-  auto given = request.get_header_value(kRequestIdHeader);
-  if (is_request_id(given)) return given;
+std::string new_request_id() {
   thread_local std::mt19937_64 random{std::random_device{}()};
   char text[17];
   std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(random()));
   return text;
+}
+
+std::string request_id(const httplib::Request& request) {
+  auto given = request.get_header_value(kRequestIdHeader);
+  return is_request_id(given) ? given : new_request_id();
 }
 
 void answer_error(httplib::Response& response, const ErrorAnswer& answer) {
@@ -85,7 +88,8 @@ ErrorAnswer head_too_large() { return {431, "head_too_large", "the request's lin
 // An answer where cpp-httplib gives none.
 std::string whole_answer(const char* status, const ErrorAnswer& answer, const char* headers) {
   const auto body = error_body(answer);
-  return std::string("HTTP/1.1 ") + status + "\r\nConnection: close\r\nContent-Type: application/json\r\n" + headers +
+  return std::string("HTTP/1.1 ") + status + "\r\nConnection: close\r\nContent-Type: application/json\r\n" + kRequestIdHeader + ": " +
+         new_request_id() + "\r\n" + headers +
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
@@ -177,9 +181,12 @@ struct Server::Impl {
             {.connections_max = options.connections_max,
              .idle = options.idle_timeout,
              .limits = {.silence = options.silence_timeout, .head = options.head_timeout, .body = options.body_timeout},
-             .refusal = whole_answer("503 Service Unavailable",
-                                     {503, "overloaded", "the server has as many connections as it takes: try again later", nullptr},
-                                     "Retry-After: 1\r\n")},
+             .refusal =
+                 [] {
+                   return whole_answer("503 Service Unavailable",
+                                       {503, "overloaded", "the server has as many connections as it takes: try again later", nullptr},
+                                       "Retry-After: 1\r\n");
+                 }},
             [this](Connection& connection) { return serve(connection); }, state.connections) {
     configure();
     bind();

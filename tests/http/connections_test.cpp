@@ -85,7 +85,9 @@ TEST_CASE("a head without end is refused") {
   ServedEngine served;
   RawConnection line(served.port());
   line.send("GET /" + std::string(200'000, 'a'));
-  CHECK(line.read_until("}}").find("head_too_large") != std::string::npos);
+  const auto refusal = line.read_until("}}");
+  CHECK(refusal.find("head_too_large") != std::string::npos);
+  CHECK(refusal.find("X-Request-Id: ") != std::string::npos);
   RawConnection headers(served.port());
   std::string many = "GET /healthz HTTP/1.1\r\n";
   for (int i = 0; i < 20; ++i) many += "X: " + std::string(7'000, 'y') + "\r\n";
@@ -133,6 +135,7 @@ TEST_CASE("a connection over the limit is told so, and one that ends makes room"
   CHECK(refusal.starts_with("HTTP/1.1 503"));
   CHECK(refusal.find("Retry-After: ") != std::string::npos);
   CHECK(refusal.find("\"overloaded\"") != std::string::npos);
+  CHECK(refusal.find("X-Request-Id: ") != std::string::npos);
   first.reset();
   std::string answer;
   while (!answer.starts_with("HTTP/1.1 200")) {  // the server sees it go in its own time

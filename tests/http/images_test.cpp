@@ -254,3 +254,30 @@ TEST_CASE("base64 goes both ways and takes no nonsense") {
     CHECK_FALSE(decode_base64(text));
   }
 }
+
+TEST_CASE("a page of a listing is shorter where metadata are long, and the next one goes on from there") {
+  ServedEngine served;
+  served.put("/v1/collections/c");
+  constexpr std::size_t kImages = 300;  // of 60 KB: more than one answer holds
+  const std::string long_text(60'000, 'x');
+  for (std::size_t first = 0; first < kImages; first += 50) {
+    json images = json::array();
+    for (std::size_t i = first; i < first + 50; ++i)
+      images.push_back({{"id", std::to_string(1000 + i)},
+                        {"data", clipdex::http::encode_base64(gallery_file("dog.png"))},
+                        {"metadata", {{"text", long_text}}}});
+    REQUIRE(served.post("/v1/collections/c/images", {{"images", images}})->status == 200);
+  }
+  std::string cursor;
+  std::vector<std::string> ids;
+  int pages = 0;
+  do {
+    const auto page = body_of(served.get("/v1/collections/c/images?limit=1000" + (cursor.empty() ? "" : "&cursor=" + cursor)));
+    for (const auto& image : page.at("images")) ids.push_back(image.at("id"));
+    cursor = page.at("next_cursor").is_null() ? "" : page.at("next_cursor").get<std::string>();
+    ++pages;
+  } while (!cursor.empty() && pages < 10);
+  CHECK(pages == 2);
+  REQUIRE(ids.size() == kImages);
+  for (std::size_t i = 0; i < kImages; ++i) CHECK(ids[i] == std::to_string(1000 + i));
+}

@@ -160,3 +160,30 @@ TEST_CASE("search forms are as strict as search JSON") {
   CHECK(status({picture, {"limit", "1", "", ""}, {"limit", "2", "", ""}}) == 400);
   CHECK(status({{"image", "", "empty.png", "image/png"}}) == 415);
 }
+
+TEST_CASE("a small request does not make an answer that fills the memory") {
+  ServedEngine served;
+  ingest_sample(served);
+  json many = json::array();
+  for (int i = 0; i < 6; ++i) many.push_back({{"text", "a dog"}, {"limit", 1000}});
+  const auto hits = served.post(kSearch, {{"searches", many}});
+  CHECK(hits->status == 422);
+  CHECK(body_of(hits).at("error").at("message").get<std::string>().find("6000 hits") != std::string::npos);
+  many.erase(5);
+  CHECK(served.post(kSearch, {{"searches", many}})->status == 200);
+  // 64 KiB each: one is fine, many together are not.
+  const std::string long_text(60'000, 'x');
+  json images = json::array();
+  for (int i = 0; i < 4; ++i)
+    images.push_back({{"id", "long-" + std::to_string(i)},
+                      {"data", encode_base64(gallery_file("dog.png"))},
+                      {"metadata", {{"text", long_text}}}});
+  REQUIRE(served.post("/v1/collections/c/images", {{"images", images}})->status == 200);
+  json searches = json::array();
+  for (int i = 0; i < 100; ++i) searches.push_back({{"id", "long-0"}, {"limit", 8}});
+  const auto metadata = served.post(kSearch, {{"searches", searches}});
+  CHECK(metadata->status == 422);
+  CHECK(body_of(metadata).at("error").at("message").get<std::string>().find("include") != std::string::npos);
+  for (auto& search : searches) search["include"] = json::array();
+  CHECK(served.post(kSearch, {{"searches", searches}})->status == 200);
+}

@@ -1,0 +1,42 @@
+// How much one answer may hold: a request of a few bytes must not make one that fills the memory. Private to http/.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "http/errors.h"
+
+namespace clipdex::http {
+
+// Of all hits or records of one answer. One thread at a time.
+class AnswerBudget {
+ public:
+  static constexpr std::size_t kHitsMax = 5'000;
+  static constexpr std::size_t kVectorNumbersMax = 2'000'000;
+  static constexpr std::size_t kMetadataBytesMax = std::size_t{16} << 20;
+
+  // Before a search: hits that it may have, and the numbers of each one's vector if those are asked for. Throws HttpError (422).
+  void ask(std::size_t hits, std::size_t numbers_each) {
+    hits_ += hits;
+    numbers_ += hits * numbers_each;
+    if (hits_ > kHitsMax)
+      throw invalid_value("the searches ask for " + std::to_string(hits_) + " hits together, and " + std::to_string(kHitsMax) +
+                          " are possible in one answer: ask for fewer, or in several requests");
+    if (numbers_ > kVectorNumbersMax)
+      throw invalid_value("the hits' vectors would have " + std::to_string(numbers_) + " numbers, and " + std::to_string(kVectorNumbersMax) +
+                          " are possible in one answer: ask for fewer hits, or without vectors");
+  }
+
+  // With each record's metadata. Throws HttpError (422).
+  void add_metadata(std::size_t bytes) {
+    if (!has_room(bytes))
+      throw invalid_value("the hits' metadata have over 16 MiB: ask for fewer hits, or without metadata (\"include\": [])");
+    metadata_bytes_ += bytes;
+  }
+  bool has_room(std::size_t bytes) const { return metadata_bytes_ + bytes <= kMetadataBytesMax; }
+
+ private:
+  std::size_t hits_ = 0, numbers_ = 0, metadata_bytes_ = 0;
+};
+
+}  // namespace clipdex::http
