@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <map>
@@ -123,6 +124,25 @@ int summarise(const IngestSession& session, std::optional<std::size_t> total, bo
   return failed > 0 || !whole ? kPartlyDone : kSuccess;
 }
 
+// A process that ends breaks off what it builds, and each next one would begin again.
+void finish_index(Target& target, const std::string& collection, const StopSignal& stop) {
+  const auto begin = std::chrono::steady_clock::now();
+  bool said = false;
+  const bool finished = target.finish_index(collection, [&] {
+    constexpr std::chrono::seconds kSilence{2};
+    if (!said && std::chrono::steady_clock::now() - begin > kSilence) {
+      std::fputs("building the index: what is stored is safe, and Ctrl-C leaves the rest for later (searches look at everything until then)\n",
+                 stderr);
+      said = true;
+    }
+    return stop.requested();
+  });
+  if (said && finished) {
+    const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    std::fprintf(stderr, "the index was built in %.0f s\n", seconds);
+  }
+}
+
 int ingest(const IngestOptions& options) {
   auto named = named_inputs(options);
   auto metadata = metadata_of(options.metadata, named.files);
@@ -157,6 +177,7 @@ int ingest(const IngestOptions& options) {
   progress.reset();
   const int code = summarise(session, total, exhausted && session.done() == added, seconds, options);
   if (failure) std::rethrow_exception(failure);
+  finish_index(*target, options.target.collection, stop);
   return code;
 }
 

@@ -107,6 +107,9 @@ class LocalTarget : public Target {
   std::vector<bool> known(const std::string& collection, std::span<const engine::ImageVersion> versions) override {
     return engine::known_images(required(collection), versions);
   }
+  bool finish_index(const std::string& collection, const std::function<bool()>& give_up) override {
+    return required(collection).finish_upkeep(give_up);
+  }
   engine::SearchResult search(const std::string& collection, const engine::SearchRequest& request) override {
     return required(collection).search(request);
   }

@@ -49,6 +49,8 @@ class Target {
   // Nothing if there is no such image, or nothing of that size is kept of it.
   virtual std::optional<std::string> content(const std::string& collection, const std::string& id, engine::ContentSize size) = 0;
   virtual bool remove(const std::string& collection, const std::string& id) = 0;
+  // Waits until the index is built, where this process does that: a server goes on by itself. False if `give_up` said so.
+  virtual bool finish_index(const std::string& /*collection*/, const std::function<bool()>& /*give_up*/) { return true; }
   // Those that are there and could not be opened, with the reasons.
   virtual std::vector<engine::UnusableCollection> unusable_collections() = 0;
   // Bytes of files, metadata and ids that one ingest call can take.

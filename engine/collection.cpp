@@ -178,6 +178,8 @@ CollectionStatistics Collection::statistics() const {
   const auto& parts = impl_->parts;
   const auto& info = parts.store->info();
   const auto index = parts.index->snapshot()->statistics();
+  std::map<std::string, std::uint64_t> types;
+  for (const auto& segment : index.segment_details) types[std::string(index::name_of(segment.type))] += segment.rows;
   return {.name = parts.name,
           .images = parts.store->count(),
           .dimension = info.dimension,
@@ -190,6 +192,7 @@ CollectionStatistics Collection::statistics() const {
           .index_deleted = index.deleted,
           .index_buffered = index.buffered,
           .index_segments = index.segments,
+          .index_types = std::move(types),
           .index_mapped_bytes = index.mapped_bytes,
           .index_explanation = index.explanation};
 }
@@ -217,6 +220,6 @@ std::uint64_t Collection::copy_to(const fs::path& directory) const {
   });
 }
 
-void Collection::finish_upkeep() const { impl_->upkeep->finish(); }
+bool Collection::finish_upkeep(const std::function<bool()>& give_up) const { return impl_->upkeep->finish(give_up); }
 
 }  // namespace clipdex::engine

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -46,6 +47,7 @@ struct CollectionStatistics {
   std::uint64_t index_deleted = 0;
   std::uint64_t index_buffered = 0;
   std::size_t index_segments = 0;
+  std::map<std::string, std::uint64_t> index_types;  // rows, live and deleted, by the type of their segment; the buffer's are not in one
   std::uint64_t index_mapped_bytes = 0;  // of files, in memory as far as there is room
   std::string index_explanation;         // which kind of index it is, and why, in a sentence
 };
@@ -135,7 +137,8 @@ class Collection {
   std::uint64_t copy_to(const std::filesystem::path& directory) const;
 
   // Waits until the background has nothing to do: every segment written, merged and in the checkpoint. For bulk loads and benchmarks.
-  void finish_upkeep() const;
+  // `give_up` is asked every tenth of a second: false then, and the rest is done in the background.
+  bool finish_upkeep(const std::function<bool()>& give_up = [] { return false; }) const;
 
  private:
   struct Impl;

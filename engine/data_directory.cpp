@@ -121,10 +121,14 @@ std::vector<std::string> DataDirectory::snapshot_names() const {
 fs::path DataDirectory::scratch() { return path_ / ".trash" / std::to_string(++scratches_); }
 
 void DataDirectory::move(const fs::path& from, const fs::path& to) {
-  sync_directory(from);
-  fs::rename(from, to);
-  sync_directory(to.parent_path());
-  if (from.parent_path() != to.parent_path()) sync_directory(from.parent_path());
+  try {
+    sync_directory(from);
+    fs::rename(from, to);
+    sync_directory(to.parent_path());
+    if (from.parent_path() != to.parent_path()) sync_directory(from.parent_path());
+  } catch (const fs::filesystem_error& error) {
+    fail_as_disk("the data directory " + path_.string() + " cannot be changed", error);
+  }
 }
 
 }  // namespace clipdex::engine

@@ -13,6 +13,7 @@
 
 #include "engine/classifier_cache.h"
 #include "engine/collection_settings.h"
+#include "engine/crash_point.h"
 #include "engine/data_directory.h"
 #include "engine/identifiers.h"
 #include "engine/image_preparation.h"
@@ -74,9 +75,25 @@ struct Engine::Impl {
   // Under the mutex. nullptr if there is none, ConflictError if it cannot be used.
   std::shared_ptr<Collection> find(std::string_view name) const {
     if (const auto bad = unusable.find(name); bad != unusable.end()) throw ConflictError(bad->second);
+    if (leaving_name == name) throw ConflictError("the collection \"" + std::string(name) + "\" is being dropped: try again later");
     const auto found = collections.find(name);
     return found == collections.end() ? nullptr : found->second.collection;
   }
+
+  // Ends with the attempt to drop a collection: it is gone, or there again.
+  class LeavingName {
+   public:
+    explicit LeavingName(Impl& impl) : impl_(impl) {}
+    ~LeavingName() {
+      const std::lock_guard lock(impl_.mutex);
+      impl_.leaving_name.clear();
+    }
+    LeavingName(const LeavingName&) = delete;
+    LeavingName& operator=(const LeavingName&) = delete;
+
+   private:
+    Impl& impl_;
+  };
 
   // Takes the collection out of reach and waits until its files are closed: RocksDB knows them by their paths, so none may move, and no
   // other collection may get these paths, before that. False if there is none.
@@ -89,7 +106,9 @@ struct Engine::Impl {
       if (found == collections.end()) return false;
       leaving = std::move(found->second);
       collections.erase(found);
+      leaving_name = name;
     }
+    const LeavingName forget(*this);
     const std::weak_ptr<Collection> last = leaving.collection;
     leaving.collection.reset();
     if (leaving.closed.wait_for(drop_wait) == std::future_status::ready) return true;
@@ -113,6 +132,7 @@ struct Engine::Impl {
   mutable std::mutex mutex;  // of the next two; never held while a file is touched
   std::map<std::string, OpenCollection, std::less<>> collections;
   std::map<std::string, std::string, std::less<>> unusable;  // name -> reason
+  std::string leaving_name;                                  // of the collection that is being dropped
   std::mutex changing;                                       // one creation or removal at a time
   std::mutex making_snapshot;                                // one at a time
 };
@@ -175,7 +195,9 @@ std::pair<std::shared_ptr<Collection>, bool> Engine::create_collection(std::stri
   const auto scratch = impl_->data.scratch();
   try {
     Collection::create(scratch, settings, *impl_->encoder);
+    crash_point("collection: made");
     impl_->data.move(scratch, impl_->data.collection(name));
+    crash_point("collection: in place");
   } catch (...) {
     std::error_code ignored;  // what stays is removed at the next start
     std::filesystem::remove_all(scratch, ignored);
@@ -231,6 +253,7 @@ bool Engine::drop_collection(std::string_view name) {
   const auto scratch = impl_->data.scratch();
   try {
     impl_->data.move(impl_->data.collection(key), scratch);
+    crash_point("collection: dropped");
   } catch (const std::exception& error) {
     const std::lock_guard lock(impl_->mutex);
     impl_->unusable[key] = "the collection \"" + key + "\" could not be dropped: " + error.what();

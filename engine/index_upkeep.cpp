@@ -45,13 +45,16 @@ void IndexUpkeep::notice() {
   changed_.notify_all();
 }
 
-void IndexUpkeep::finish() {
+bool IndexUpkeep::finish(const std::function<bool()>& give_up) {
   std::unique_lock lock(mutex_);
   const auto wanted = ++noticed_;
   failure_ = nullptr;
   changed_.notify_all();
-  changed_.wait(lock, [&] { return handled_ >= wanted || failure_; });
+  while (!changed_.wait_for(lock, kPauseBetweenTurns, [&] { return handled_ >= wanted || failure_; })) {
+    if (give_up()) return false;
+  }
   if (failure_) std::rethrow_exception(failure_);
+  return true;
 }
 
 void IndexUpkeep::run(const std::stop_token& stop) {

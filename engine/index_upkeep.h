@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -36,8 +37,9 @@ class IndexUpkeep {
     return action();
   }
 
-  // Waits until there is nothing to do, for bulk loads and tests. Throws what the background could not do.
-  void finish();
+  // Waits until there is nothing to do, or `give_up` says so (asked every tenth of a second): false then. Throws what the background could
+  // not do.
+  bool finish(const std::function<bool()>& give_up);
 
  private:
   void run(const std::stop_token& stop);

@@ -6,11 +6,13 @@
 #include <cerrno>
 #include <chrono>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
+#include "engine/crash_point.h"
 #include "engine/durable_files.h"
 #include "engine/engine.h"
 #include "engine/errors.h"
@@ -95,6 +97,11 @@ SnapshotInfo restore_snapshot(const fs::path& snapshot, const fs::path& to) {
   try {
     fs::remove_all(partial);
     info.bytes = copy_tree(snapshot / "collections", partial / "collections");
+    const auto copied = static_cast<std::size_t>(std::distance(fs::directory_iterator(partial / "collections"), fs::directory_iterator()));
+    if (copied != info.collections) {
+      throw std::invalid_argument(snapshot.string() + " has " + std::to_string(copied) + " collections, and its description says " +
+                                  std::to_string(info.collections) + ": it was not copied whole");
+    }
     sync_directory(partial);
     if (existed) fs::remove(data_directory);
     fs::rename(partial, data_directory);
@@ -102,6 +109,9 @@ SnapshotInfo restore_snapshot(const fs::path& snapshot, const fs::path& to) {
   } catch (const fs::filesystem_error& error) {
     fs::remove_all(partial, ignored);
     fail_as_disk("the snapshot cannot be restored to " + data_directory.string(), error, "Free some space, or name another disk");
+  } catch (...) {
+    fs::remove_all(partial, ignored);
+    throw;
   }
   info.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   return info;
@@ -138,8 +148,10 @@ SnapshotInfo make_snapshot(Engine& engine, const fs::path& to) {
                 .dump(2) +
             "\n");
     sync_tree(partial);
+    crash_point("snapshot: complete");
     fs::rename(partial, directory);
     sync_directory(fs::absolute(directory).parent_path());
+    crash_point("snapshot: in place");
   } catch (const fs::filesystem_error& error) {
     fs::remove_all(partial, ignored);
     fail_as_disk("the snapshot cannot be made in " + directory.string(), error);

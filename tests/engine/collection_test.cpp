@@ -7,6 +7,7 @@
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <limits>
+#include <numeric>
 #include <set>
 #include <thread>
 
@@ -121,6 +122,14 @@ TEST_CASE("a picture without an id is named by its content, and known content ne
   CHECK(result.id.size() == 32);
   CHECK(fixture.ingest({.bytes = gallery_file("cat.png")}).status == IngestStatus::kUnchanged);
   CHECK(fixture.ingest(item("copy", "cat.png")).status == IngestStatus::kCreated);
+  const auto calls = [](const clipdex::engine::Histogram& histogram) {
+    const auto counts = histogram.read().counts;
+    return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+  };
+  CHECK(calls(fixture.engine->metrics().decode) == 1);
+  CHECK(calls(fixture.engine->metrics().preprocess) == 1);
+  CHECK(calls(fixture.engine->metrics().thumbnail) == 1);
+  CHECK(calls(fixture.engine->metrics().encode_image) == 1);
   CHECK(fixture.collection->get("copy")->content_hash == result.id);
   CHECK(fixture.collection->content("copy", ContentSize::kThumbnail) == fixture.collection->content(result.id, ContentSize::kThumbnail));
   CHECK(fixture.collection->search({.query = clipdex::engine::IdQuery{"copy"}}).hits.size() == 2);

@@ -75,7 +75,7 @@ class World {
     if (dice < 65) return remove();
     if (dice < 85) return patch();
     if (dice < 93) return check_search();
-    if (dice < 97) return collection_->finish_upkeep();
+    if (dice < 97) return static_cast<void>(collection_->finish_upkeep());
     if (dice < 99) return reopen();
     return snapshot_and_restore();
   }

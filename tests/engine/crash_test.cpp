@@ -1,5 +1,6 @@
 // The process is killed at random moments of mixed load, and at each named moment between two durable steps. What the killed process had
-// been told is the oracle: each operation is announced before it begins and reported when it is acknowledged.
+// been told is the oracle: each operation is announced before it begins and reported when it is acknowledged. Searches run beside the
+// writers until the end; one that fails is reported too.
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,15 +14,16 @@
 #include <cmath>
 #include <csignal>
 #include <cstdlib>
-#include <iostream>
+#include <iterator>
 #include <map>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
+#include <span>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
+#include <variant>
 
 #include "engine/crash_point.h"
 #include "engine/engine.h"
@@ -38,8 +40,13 @@ constexpr std::size_t kDimension = 128;  // of the built-in model
 constexpr int kWriters = 3;              // threads, each with ids of its own
 constexpr int kIdsEach = 150;
 
-// id -> number of its version; the version decides metadata and vector. 0: deleted.
-using Versions = std::map<std::string, long>;
+// What an image is, by numbers that are used once.
+struct Version {
+  long written = 0;  // of the write that decided its vector and "n" of its metadata. 0: it is deleted
+  long patched = 0;  // of the last patch since, "p" of its metadata. 0: there was none
+  bool operator==(const Version&) const = default;
+};
+using Versions = std::map<std::string, Version>;  // by id
 
 struct Journal {
   std::array<Versions, kWriters> acknowledged;
@@ -53,6 +60,31 @@ std::vector<float> vector_of(long version) {
   std::vector<float> values(kDimension);
   std::generate(values.begin(), values.end(), [&] { return normal(random); });
   return values;
+}
+
+// What `embedding`, a unit vector, has in common with the vector of that write: 1 if it is the same.
+double cosine(std::span<const float> embedding, long written) {
+  const auto wanted = vector_of(written);
+  double product = 0, length = 0;
+  for (std::size_t i = 0; i < kDimension; ++i) {
+    product += static_cast<double>(wanted[i]) * embedding[i];
+    length += static_cast<double>(wanted[i]) * wanted[i];
+  }
+  return product / std::sqrt(length);
+}
+
+Version version_of(const ImageRecord& record) {
+  const auto metadata = nlohmann::json::parse(record.metadata);
+  return {.written = metadata.at("n").get<long>(), .patched = metadata.value("p", 0L)};
+}
+
+// Of the images those that this writer writes.
+Versions of_writer(const Versions& all, int writer) {
+  Versions its_own;
+  for (const auto& [id, version] : all) {
+    if (id[0] == static_cast<char>('a' + writer)) its_own[id] = version;
+  }
+  return its_own;
 }
 
 EngineOptions options(const std::filesystem::path& data) {
@@ -83,15 +115,12 @@ class Reporter {
 
 void check_versions(const Versions& found, Journal& journal) {
   for (int writer = 0; writer < kWriters; ++writer) {
-    Versions mine;
-    for (const auto& [id, version] : found) {
-      if (id[0] == static_cast<char>('a' + writer)) mine[id] = version;
-    }
+    const auto mine = of_writer(found, writer);
     auto before = journal.acknowledged[static_cast<std::size_t>(writer)];
     auto after = before;
     for (const auto& [id, version] : journal.under_way[static_cast<std::size_t>(writer)]) after[id] = version;
-    std::erase_if(before, [](const auto& entry) { return entry.second == 0; });
-    std::erase_if(after, [](const auto& entry) { return entry.second == 0; });
+    std::erase_if(before, [](const auto& entry) { return entry.second.written == 0; });
+    std::erase_if(after, [](const auto& entry) { return entry.second.written == 0; });
     require(mine == before || mine == after, "writer " + std::to_string(writer) + " has " + std::to_string(mine.size()) + " images, and " +
                                                  std::to_string(before.size()) + " or " + std::to_string(after.size()) +
                                                  " of certain versions were acknowledged");
@@ -102,16 +131,8 @@ void check_versions(const Versions& found, Journal& journal) {
 Versions verify(const Collection& collection, Journal& journal) {
   Versions found;
   collection.for_each_image([&](const ImageRecord& record, std::span<const float> embedding) {
-    const long version = nlohmann::json::parse(record.metadata).at("n");
-    found[record.id] = version;
-    if (record.format != "vector") return;
-    const auto wanted = vector_of(version);
-    double product = 0, length = 0;
-    for (std::size_t i = 0; i < kDimension; ++i) {
-      product += static_cast<double>(wanted[i]) * embedding[i];
-      length += static_cast<double>(wanted[i]) * wanted[i];
-    }
-    require(product / std::sqrt(length) > 0.9999, record.id + " has another version's vector");
+    const auto version = found[record.id] = version_of(record);
+    if (record.format == "vector") require(cosine(embedding, version.written) > 0.9999, record.id + " has another version's vector");
   });
   check_versions(found, journal);
   require(collection.statistics().images == found.size(), "the count is wrong");
@@ -133,11 +154,13 @@ Versions verify(const Collection& collection, Journal& journal) {
 std::string line_of(char kind, int writer, const Versions& versions) {
   std::ostringstream line;
   line << kind << ' ' << writer;
-  for (const auto& [id, version] : versions) line << ' ' << id << ' ' << version;
+  for (const auto& [id, version] : versions) line << ' ' << id << ' ' << version.written << ' ' << version.patched;
   return line.str();
 }
 
-void write_until_killed(Collection& collection, const Reporter& report, int writer, std::atomic<long>& next, std::uint32_t seed) {
+// mine: what the writer's ids are when it begins.
+void write_until_killed(Collection& collection, const Reporter& report, int writer, std::atomic<long>& next, std::uint32_t seed,
+                        Versions mine) {
   static const std::vector<std::string> pictures = {"scene-000.png", "scene-001.png", "scene-002.png", "scene-003.png"};
   std::mt19937 random(seed + static_cast<std::uint32_t>(writer));
   const auto id = [&] { return std::string(1, static_cast<char>('a' + writer)) + std::to_string(random() % kIdsEach); };
@@ -145,14 +168,21 @@ void write_until_killed(Collection& collection, const Reporter& report, int writ
     Versions wanted;
     const auto dice = random() % 10;
     if (dice < 2) {
-      wanted[id()] = 0;
+      wanted[id()] = {};
       report(line_of('>', writer, wanted));
       collection.remove(wanted.begin()->first);
-    } else if (dice < 4) {
-      // Always other bytes than the id has, so that it is a new version and not "unchanged".
+    } else if (dice < 4 && !mine.empty()) {
+      const auto& [name, before] = *std::next(mine.begin(), static_cast<std::ptrdiff_t>(random() % mine.size()));
+      const Version patched{.written = before.written, .patched = next++};
+      wanted[name] = patched;
+      report(line_of('>', writer, wanted));
+      const auto record = collection.patch_metadata(name, R"({"p":)" + std::to_string(patched.patched) + "}");
+      require(record && version_of(*record) == patched, name + " is not what was patched");
+    } else if (dice < 6) {
+      // Always other metadata than the id has, so that it is a new version and not "unchanged".
       const long version = next++;
       const auto name = id();
-      wanted[name] = version;
+      wanted[name] = {.written = version};
       report(line_of('>', writer, wanted));
       const IngestItem item{.id = name,
                             .bytes = clipdex::tests::gallery_file(pictures[random() % pictures.size()]),
@@ -165,7 +195,7 @@ void write_until_killed(Collection& collection, const Reporter& report, int writ
       for (auto count = 1 + random() % 20; count > 0; --count) {
         const auto name = id();
         const long version = next++;
-        if (!wanted.try_emplace(name, version).second) continue;
+        if (!wanted.try_emplace(name, Version{.written = version}).second) continue;
         items.push_back(
             {.id = name, .embedding = vector_of(version), .source = "", .metadata = R"({"n":)" + std::to_string(version) + "}"});
       }
@@ -173,6 +203,52 @@ void write_until_killed(Collection& collection, const Reporter& report, int writ
       collection.import_vectors(items);
     }
     report(line_of('<', writer, wanted));
+    for (const auto& [name, version] : wanted) mine[name] = version;
+    std::erase_if(mine, [](const auto& entry) { return entry.second.written == 0; });
+  }
+}
+
+// What holds for the hits of a search whatever is written meanwhile.
+void check_hits(std::span<const SearchHit> hits) {
+  const auto before = [](const SearchHit& a, const SearchHit& b) { return a.score > b.score; };
+  require(std::is_sorted(hits.begin(), hits.end(), before), "a hit is behind a worse one");
+  std::set<std::string> ids;
+  for (const auto& hit : hits) {
+    const auto& record = hit.record;
+    require(ids.insert(record.id).second, record.id + " is found twice");
+    // The vector is read after the record: the image may be gone by then.
+    if (record.format != "vector" || hit.vector.empty()) continue;
+    require(cosine(hit.vector, version_of(record).written) > 0.9999, record.id + " is found with another version's vector");
+  }
+}
+
+// By vectors, exactly and not, and by ids; throws what none of them must throw.
+void search_until_killed(const Collection& collection, const Reporter& report, std::uint32_t seed) {
+  std::mt19937 random(seed);
+  for (long i = 0;; ++i) {
+    SearchRequest request{.query = VectorQuery{vector_of(static_cast<long>(random() % 1000))}, .exact = i % 3 == 0, .include_vector = true};
+    if (i % 3 == 2) request.query = IdQuery{std::string(1, "abc"[random() % kWriters]) + std::to_string(random() % kIdsEach)};
+    try {
+      check_hits(collection.search(request).hits);
+    } catch (const UnknownImageError&) {
+      require(std::holds_alternative<IdQuery>(request.query), "a search by a vector asks for an image");
+    }
+    if (i == 10) report("? 0");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // the cores are the writers'
+  }
+}
+
+// Snapshots of everything, and between them a collection that is made, filled and dropped: at a start it is there, and works, or is not.
+void copy_and_drop_until_killed(Engine& engine, const std::filesystem::path& snapshots, std::uint32_t seed) {
+  for (int i = 0;; ++i) {
+    const auto snapshot = snapshots / (std::to_string(seed) + "-" + std::to_string(i));
+    engine.create_snapshot(snapshot);
+    std::filesystem::remove_all(snapshot);
+    engine.drop_collection("other");
+    const auto [made, is_new] = engine.create_collection("other", {.store = StoredContent::kNone});
+    require(is_new && made->statistics().images == 0, "a new collection has something of the one that was dropped");
+    const VectorItem item{.id = "one", .embedding = vector_of(1), .source = "", .metadata = "{}"};
+    made->import_vectors(std::span(&item, 1));
   }
 }
 
@@ -185,7 +261,8 @@ void write_until_killed(Collection& collection, const Reporter& report, int writ
     Engine engine(options(data));
     require(engine.unusable_collections().empty(), engine.unusable_collections().empty() ? "" : engine.unusable_collections()[0].reason);
     const auto collection = engine.create_collection("c", {.index_type = "auto", .store = StoredContent::kThumbnail}).first;
-    report(line_of('=', 0, verify(*collection, journal)));
+    const auto found = verify(*collection, journal);
+    report(line_of('=', 0, found));
     std::atomic<long> next = journal.next;
     std::vector<std::jthread> threads;
     const auto guarded = [&](auto work) {
@@ -198,14 +275,10 @@ void write_until_killed(Collection& collection, const Reporter& report, int writ
       };
     };
     for (int writer = 0; writer < kWriters; ++writer)
-      threads.emplace_back(guarded([&, writer] { write_until_killed(*collection, report, writer, next, seed); }));
-    threads.emplace_back(guarded([&] {
-      for (int i = 0;; ++i) {
-        const auto snapshot = data.parent_path() / "snapshots" / (std::to_string(seed) + "-" + std::to_string(i));
-        engine.create_snapshot(snapshot);
-        std::filesystem::remove_all(snapshot);
-      }
-    }));
+      threads.emplace_back(
+          guarded([&, writer] { write_until_killed(*collection, report, writer, next, seed, of_writer(found, writer)); }));
+    threads.emplace_back(guarded([&] { search_until_killed(*collection, report, seed); }));
+    threads.emplace_back(guarded([&] { copy_and_drop_until_killed(engine, data.parent_path() / "snapshots", seed); }));
     threads.clear();  // never comes back
   } catch (const std::exception& error) {
     report(std::string("! ") + error.what());
@@ -217,6 +290,7 @@ void write_until_killed(Collection& collection, const Reporter& report, int writ
 
 struct Death {
   bool verified = false;  // it had checked what the one before it left
+  bool searched = false;  // beside its writers
   bool killed = false;    // by us, not by itself at a crash point
 };
 
@@ -246,9 +320,9 @@ Death watch(pid_t child, int descriptor, std::chrono::milliseconds life, Journal
       line >> writer;
       Versions versions;
       std::string id;
-      for (long version = 0; line >> id >> version;) {
+      for (Version version; line >> id >> version.written >> version.patched;) {
         versions[id] = version;
-        journal.next = std::max(journal.next, version + 1);
+        journal.next = std::max({journal.next, version.written + 1, version.patched + 1});
       }
       if (kind == '=') {
         // What was in question is settled now.
@@ -257,6 +331,8 @@ Death watch(pid_t child, int descriptor, std::chrono::milliseconds life, Journal
         for (const auto& [name, version] : versions) journal.acknowledged[static_cast<std::size_t>(name[0] - 'a')][name] = version;
         death.verified = true;
         end = std::chrono::steady_clock::now() + life;
+      } else if (kind == '?') {
+        death.searched = true;
       } else if (kind == '>') {
         journal.under_way[writer] = versions;
       } else {
@@ -297,10 +373,14 @@ TEST_CASE("killed at random moments of mixed load, a collection keeps what was a
   TemporaryDirectory root;
   std::mt19937 random(seed);
   Journal journal;
+  bool searched = false;
   for (std::uint32_t life = 0; life < 26; ++life) {
     CAPTURE(life);
-    CHECK(run_life(root.path() / "data", "", std::chrono::milliseconds(random() % 300), seed * 1000 + life, journal).verified);
+    const auto death = run_life(root.path() / "data", "", std::chrono::milliseconds(random() % 300), seed * 1000 + life, journal);
+    CHECK(death.verified);
+    searched = searched || death.searched;
   }
+  CHECK(searched);  // or that no search failed would say nothing
 }
 
 TEST_CASE("killed between any two durable steps, a collection keeps what was acknowledged and nothing is half applied") {

@@ -177,6 +177,27 @@ TEST_CASE("a collection that somebody holds on to is not dropped behind his back
   auto held = engine.create_collection("c", {}).first;
   CHECK_THROWS_MATCHES(engine.drop_collection("c"), ConflictError, MessageMatches(ContainsSubstring("busy")));
   CHECK(engine.collection("c") == held);
+  {
+    // Meanwhile nobody is told that there is no such collection.
+    std::atomic<bool> ended = false;
+    std::jthread dropping([&] {
+      for (int i = 0; i < 50; ++i) {
+        try {
+          engine.drop_collection("c");
+        } catch (const ConflictError&) {
+        }
+      }
+      ended = true;
+    });
+    bool missing = false;
+    while (!ended) {
+      try {
+        missing = missing || engine.collection("c") == nullptr;
+      } catch (const ConflictError&) {
+      }
+    }
+    CHECK_FALSE(missing);
+  }
   held.reset();
   CHECK(engine.drop_collection("c"));
   CHECK(engine.collection("c") == nullptr);

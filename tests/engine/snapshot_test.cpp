@@ -173,6 +173,10 @@ TEST_CASE("what is no snapshot, or a directory that is in use, is refused by nam
                        MessageMatches(ContainsSubstring("is no snapshot")));
   CHECK_THROWS_MATCHES(restore_snapshot(root.path() / "snapshot", root.path() / "data"), std::invalid_argument,
                        MessageMatches(ContainsSubstring("is not empty")));
+  std::filesystem::remove_all(root.path() / "snapshot" / "collections" / "c");
+  CHECK_THROWS_MATCHES(restore_snapshot(root.path() / "snapshot", root.path() / "new"), std::invalid_argument,
+                       MessageMatches(ContainsSubstring("not copied whole")));
+  CHECK_FALSE(std::filesystem::exists(root.path() / "new.restoring"));
   std::ofstream(root.path() / "snapshot" / "snapshot.json") << R"({"format": 99})";
   CHECK_THROWS_MATCHES(restore_snapshot(root.path() / "snapshot", root.path() / "new"), std::invalid_argument,
                        MessageMatches(ContainsSubstring("format")));
