@@ -144,7 +144,7 @@ void add_eval_command(CLI::App& program, Action& action) {
   auto* of_retrieval = add_measure(*command, "retrieval", "Recall at 1, 5 and 10, text to image and image to text", *options);
   of_retrieval->add_option("--captions", options->captions, "Captions of a picture that count, the first ones; 0: all")
       ->capture_default_str();
-  of_retrieval->footer("Example:\n  clipdex eval retrieval captions_val2017.json --images val2017 --model models/clip-vit-base-patch32");
+  of_retrieval->footer("Example:\n  clipdex eval retrieval captions_val2017.json --images val2017 --model ~/clip-vit-base-patch32");
   of_retrieval->callback([options, &action] { action = [options] { return retrieval(*options); }; });
   auto* of_zero_shot = add_measure(*command, "zero-shot", "Accuracy of classification by the classes' names alone", *options);
   of_zero_shot->add_option("--classes", options->classes_file, "A file with a class's name a line, where labels are numbers")

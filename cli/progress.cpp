@@ -77,21 +77,28 @@ void Progress::draw() {
   const std::size_t total = std::max(total_.value_or(0), done_);
   std::string line = what_ + " " + std::to_string(done_);
   if (total_) line += "/" + std::to_string(total);
-  if (terminal_ && total_ && total > 0) {
-    const std::size_t filled = kBarColumns * done_ / total;
-    line += " [" + std::string(filled, '#') + std::string(kBarColumns - filled, '-') + "]";
+  const auto bar_at = line.size();
+  if (note_.empty()) {  // which says itself how fast it goes
+    char speed[64];
+    std::snprintf(speed, sizeof speed, " %.1f/s", rate);
+    line += speed;
   }
-  char speed[64];
-  std::snprintf(speed, sizeof speed, " %.1f/s", rate);
-  line += speed;
-  if (rate > 0 && total_ && done_ < total) line += ", " + duration(static_cast<double>(total - done_) / rate) + " left";
+  if (rate > 0 && total_ && done_ < total)
+    line += (note_.empty() ? ", " : " ") + duration(static_cast<double>(total - done_) / rate) + " left";
   if (!note_.empty()) line += "  " + note_;
   if (!terminal_) {
     std::fprintf(stderr, "%s\n", line.c_str());
     return;
   }
-  // A line that wraps cannot be erased.
-  if (const auto columns = terminal_columns(); columns > 0 && line.size() >= columns) line.resize(columns - 1);
+  // A line that wraps cannot be erased. What it says goes before the bar.
+  const auto columns = terminal_columns();
+  constexpr std::size_t kFrame = 3, kBarColumnsMin = 5;
+  const auto room = columns == 0 ? kBarColumns + kFrame : columns - 1 - std::min(columns - 1, line.size());
+  if (total_ && total > 0 && room >= kBarColumnsMin + kFrame) {
+    const std::size_t width = std::min(kBarColumns, room - kFrame), filled = width * done_ / total;
+    line.insert(bar_at, " [" + std::string(filled, '#') + std::string(width - filled, '-') + "]");
+  }
+  if (columns > 0 && line.size() >= columns) line.resize(columns - 1);
   std::fprintf(stderr, "\r\033[K%s", line.c_str());
   std::fflush(stderr);
   drawn_ = true;

@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -27,8 +29,7 @@ struct TrainOptions {
 
 std::string note_of(const engine::StepMetrics& metrics) {
   char text[160];
-  std::snprintf(text, sizeof text, "loss %.4f  scale %.1f  lr %.2e  %.0f samples/s", metrics.loss, metrics.logit_scale,
-                metrics.learning_rate, metrics.samples_per_second);
+  std::snprintf(text, sizeof text, "loss %.3f scale %.1f %.0f samples/s", metrics.loss, metrics.logit_scale, metrics.samples_per_second);
   return text;
 }
 
@@ -38,6 +39,16 @@ std::string line_of(const engine::Recalls& recalls) {
                 recalls.text_to_image[0], recalls.text_to_image[1], recalls.text_to_image[2], recalls.image_to_text[0],
                 recalls.image_to_text[1], recalls.image_to_text[2], recalls.images, recalls.captions);
   return text;
+}
+
+nlohmann::json json_of(const engine::Recalls& recalls) {
+  const auto three = [](const std::array<double, 3>& values) {
+    return nlohmann::json{{"R@1", values[0]}, {"R@5", values[1]}, {"R@10", values[2]}};
+  };
+  return {{"images", recalls.images},
+          {"captions", recalls.captions},
+          {"text_to_image", three(recalls.text_to_image)},
+          {"image_to_text", three(recalls.image_to_text)}};
 }
 
 void report_stop(const TrainOptions& options, const engine::TrainingResult& result) {
@@ -70,14 +81,14 @@ int run_training(const TrainOptions& options) {
       progress->advance(1);
     } else {
       // The first step's time says little of the others'.
-      progress = std::make_unique<Progress>("training step", metrics.steps, metrics.step);
+      progress = std::make_unique<Progress>("step", metrics.steps, metrics.step);
     }
     if (metrics.validation) progress->message("step " + std::to_string(metrics.step) + ": " + line_of(*metrics.validation));
   };
   events.message = [&](const std::string& text) {
     constexpr std::size_t kColumnsMax = 500;
     reading.reset();
-    if (progress) return progress->message(text);
+    if (progress) return progress->message(printable(text, kColumnsMax));
     std::fprintf(stderr, "%s\n", printable(text, kColumnsMax).c_str());
   };
   events.stop = [&] { return signal.requested(); };
@@ -93,22 +104,30 @@ int run_training(const TrainOptions& options) {
                             {"steps", result.steps},
                             {"loss", result.loss},
                             {"bad_samples", result.bad_samples},
+                            {"validation", result.validation ? json_of(*result.validation) : nlohmann::json(nullptr)},
                             {"model", result.finished ? nlohmann::json(result.model.string()) : nlohmann::json(nullptr)}});
   }
   if (!result.finished) {
     report_stop(options, result);
     return kFailure;
   }
+  if (result.validation) std::fprintf(stderr, "%s\n", line_of(*result.validation).c_str());
   std::fprintf(stderr, "the model is in %s, the curves are in %s\n", result.model.c_str(), (options.training.out / "training.svg").c_str());
   return kSuccess;
 }
 
-// Karpathy's JSON holds all splits: without a word of which, what is trained on would be validated on.
+// Karpathy's JSON holds all splits: with a word on one side alone, or the same on both, what is trained on would be validated on.
 void check_splits(const engine::TrainingOptions& training) {
-  if (training.train.options.splits.empty() || !training.validation.options.splits.empty()) return;
+  const auto& trained = training.train.options.splits;
+  const auto& validated = training.validation.options.splits;
+  if (trained.empty() && validated.empty()) return;
+  const auto is_shared = [&](const std::string& word) { return std::ranges::find(trained, word) != trained.end(); };
+  if (!trained.empty() && !validated.empty() && std::ranges::none_of(validated, is_shared)) return;
   for (const auto& word : training.validation.words) {
-    if (std::ranges::find(training.train.words, word) != training.train.words.end())
-      throw std::invalid_argument("--split says which part of " + word + " is trained on: say with --validation-split which to validate on");
+    for (const auto& other : training.train.words) {
+      if (std::filesystem::weakly_canonical(word) == std::filesystem::weakly_canonical(other))
+        throw std::invalid_argument(word + " is trained on and validated on: say with --split and --validation-split which parts of it");
+    }
   }
 }
 
@@ -221,7 +240,7 @@ void add_train_command(CLI::App& program, Action& action) {
   command->footer(
       "Examples:\n"
       "  clipdex train train.tar --config small.json --vocabulary-size 4096 --epochs 30 --out run1\n"
-      "  clipdex train captions.tsv --from models/clip-vit-base-patch32 --freeze-image --lr 1e-5 --out run2 --validation val.tsv\n"
+      "  clipdex train captions.tsv --from ~/clip-vit-base-patch32 --freeze-image --lr 1e-5 --out run2 --validation val.tsv\n"
       "Ctrl-C ends with a checkpoint; the same command goes on from it. docs/training.md tells more.");
   command->callback([options, &action] {
     action = [options] {

@@ -110,6 +110,7 @@ class Trainer {
   std::unique_ptr<TrainingLog> log_;
   std::unique_ptr<BatchLoader> loader_;
   std::uint64_t saved_step_ = 0;
+  std::optional<std::uint64_t> recall_failed_at_;  // the step
 };
 
 at::Device device_of(Device device) {
@@ -125,13 +126,18 @@ void check_folder(const TrainingOptions& options) {
   const auto before = options.out / "training.json";
   const bool has_training = fs::exists(before);
   if (has_training && options.restart) return;
-  if (!has_training || !newest_checkpoint(options.out / "checkpoints")) {
-    for (const auto& path : has_training ? std::vector{options.out / "model"} : std::vector{options.out / "model", options.out / "checkpoints"}) {
+  if (!has_training) {
+    for (const auto* name : {"model", "checkpoints", "tokenizer", "metrics.jsonl", "bad_samples.jsonl", "training.svg"}) {
+      const auto path = options.out / name;
       if (!fs::exists(path) || (fs::is_directory(path) && fs::is_empty(path))) continue;
-      throw std::invalid_argument(path.string() + " is there, and no checkpoint to go on from: take another --out" +
-                                  (has_training ? ", or --restart, which removes it" : ""));
+      throw std::invalid_argument(path.string() + " is there, and no training.json that says which training made it: take another --out");
     }
     return;
+  }
+  if (!newest_checkpoint(options.out / "checkpoints")) {
+    if (!fs::exists(options.out / "model")) return;
+    throw std::invalid_argument(options.out.string() + " holds a model and no checkpoint to go on from: take another --out, or --restart, " +
+                                "which removes the model");
   }
   const auto changed = differences(read_text(before), describe(options));
   if (!changed.empty())
@@ -139,8 +145,20 @@ void check_folder(const TrainingOptions& options) {
                                 "): give the same ones to go on with it, --restart to begin anew, or another --out");
 }
 
+// Says whose the folder is, before anything else is made in it.
+void claim_folder(const TrainingOptions& options) {
+  const auto temporary = options.out / "training.json.new";
+  fs::remove(temporary);
+  encoder::NewFile file(temporary);
+  file.write(describe(options));
+  file.close();
+  fs::rename(temporary, options.out / "training.json");
+}
+
 TrainingSetup checked_set_up(const TrainingOptions& options, const TrainingEvents& events) {
   check_folder(options);
+  // An earlier training's is replaced only when all that the new one needs has been opened.
+  if (!fs::exists(options.out / "training.json")) claim_folder(options);
   return set_up(options, events);
 }
 
@@ -170,12 +188,7 @@ void Trainer::resume_or_begin() {
     // Only now, when all that the new training needs has been opened.
     remove_checkpoints(checkpoints());
     fs::remove_all(options_.out / "model");
-    const auto temporary = options_.out / "training.json.new";
-    fs::remove(temporary);
-    encoder::NewFile file(temporary);
-    file.write(describe(options_));
-    file.close();
-    fs::rename(temporary, options_.out / "training.json");
+    claim_folder(options_);
     state_.samples = setup_.samples;
   }
   log_ = std::make_unique<TrainingLog>(options_.out, state_.step);
@@ -278,11 +291,14 @@ std::optional<Recalls> Trainer::recalls() {
   if (!setup_.validation) return std::nullopt;
   try {
     return validate(setup_.model, setup_.tokenizer, setup_.files.preprocessing, *setup_.validation,
-                    {.images_max = options_.validation_max, .threads = threads_, .device = device_},
+                    {.images_max = options_.validation_max, .threads = threads_, .device = device_, .stop = events_.stop},
                     [&](const std::string& where, const std::string& why) { log_->bad_sample(where, why); });
+  } catch (const TrainingStopped&) {
+    return std::nullopt;  // after the step, which has its checkpoint
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
+    recall_failed_at_ = state_.step;
     events_.message("recall was not measured at step " + std::to_string(state_.step) + ": " + error.what());
     return std::nullopt;
   }
@@ -318,9 +334,10 @@ TrainingResult Trainer::finish(bool finished) {
     result.validation = last->validation;
   }
   if (finished) {
-    if (!result.validation) result.validation = recalls();
     result.model = options_.out / "model";
     if (!fs::exists(result.model)) write_trained_model(result.model, setup_.model, setup_.files);
+    // What an earlier run could not measure.
+    if (!result.validation && recall_failed_at_ != state_.step) result.validation = recalls();
   }
   return result;
 }

@@ -132,9 +132,14 @@ void check_validation(const TrainingOptions& options, const TrainingSetup& setup
   PictureReader reader(*setup.validation, setup.files.preprocessing, /*threads=*/1, [&](const std::string& where, const std::string& why) {
     if (first.empty()) first = where + ": " + why;
   });
-  const bool readable = reader.next(1).count > 0;
-  require(readable,
-          "the validation data " + options.validation.words.front() + " has no picture that can be read" + (first.empty() ? "" : ": " + first));
+  bool has_caption = false;
+  for (std::size_t seen = 0; seen < options.validation_max && !has_caption; ++seen) {
+    const auto picture = reader.next(1);
+    if (picture.count == 0) break;
+    has_caption = !picture.captions.front().empty();
+  }
+  require(has_caption, "the validation data " + options.validation.words.front() + " has no picture with a caption that can be read" +
+                           (first.empty() ? "" : ": " + first));
 }
 
 // What beginning anew removes is not what to begin with.
@@ -216,8 +221,7 @@ TrainingSetup set_up(const TrainingOptions& options, const TrainingEvents& event
   const auto folder = make_tokenizer(options, train, static_cast<std::size_t>(config.text.context_length), checkpoint, events);
   auto tokenizer = encoder::Tokenizer::open(folder);
   auto model = from_scratch(config, tokenizer, options.seed);
-  return finish(std::move(tokenizer), fs::is_directory(folder) ? folder : folder.parent_path(), preprocessing_for(config),
-                std::move(model));
+  return finish(std::move(tokenizer), folder, preprocessing_for(config), std::move(model));
 }
 
 std::string describe(const TrainingOptions& options) {

@@ -37,6 +37,7 @@ Recalls validate(const TrainableClip& model, const encoder::Tokenizer& tokenizer
   while (seen < options.images_max) {
     auto pictures = reader.next(std::min(kAtOnce, options.images_max - seen));
     if (pictures.count == 0) break;
+    if (options.stop()) throw TrainingStopped();
     const auto pixels = at::from_blob(
         pictures.pixels.data(), {static_cast<std::int64_t>(pictures.count), 3, preprocessing.height, preprocessing.width}, at::kFloat);
     append(model.encode_image(pixels.to(options.device), /*training=*/false, /*update_statistics=*/false), images);
@@ -54,6 +55,7 @@ Recalls validate(const TrainableClip& model, const encoder::Tokenizer& tokenizer
     }
     images.resize(captioned * dimension);
     for (std::size_t first = 0; first < tokens.size(); first += kAtOnce) {
+      if (options.stop()) throw TrainingStopped();
       const auto part = text_tensors(std::span(tokens).subspan(first, std::min(kAtOnce, tokens.size() - first)), options.device);
       append(model.encode_text(part.tokens, part.pooled_at), texts);
     }

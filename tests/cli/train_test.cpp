@@ -1,4 +1,10 @@
 // clipdex train and clipdex eval as a person uses them.
+#include <pty.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <chrono>
@@ -127,6 +133,86 @@ TEST_CASE("eval names what cannot be read, and counts the rest") {
   CHECK(json::parse(result.out).at("images") == 1);
   CHECK(run_clipdex({"eval", "retrieval", (data.path() / "none.tsv").string()}).exit_code == 2);
   CHECK(run_clipdex({"eval", "zero-shot", (data.path() / "list.tsv").string()}).exit_code == 2);  // no labels
+}
+
+TEST_CASE("the bar of a training tells its loss and the time left on a terminal of 80 columns") {
+  const TemporaryDirectory data, out;
+  auto command = tiny_training(data, out.path() / "run", /*steps=*/"60", /*checkpoint_every=*/"0");
+  command.insert(command.begin(), kProgram);
+  std::vector<char*> arguments;
+  for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  winsize size{.ws_row = 24, .ws_col = 80, .ws_xpixel = 0, .ws_ypixel = 0};
+  int terminal = -1;
+  const pid_t id = ::forkpty(&terminal, nullptr, nullptr, &size);
+  REQUIRE(id >= 0);
+  if (id == 0) {
+    ::execv(arguments[0], arguments.data());
+    ::_exit(127);
+  }
+  std::string shown;
+  char bytes[4096];
+  for (ssize_t got = 0; (got = ::read(terminal, bytes, sizeof bytes)) > 0;) shown.append(bytes, static_cast<std::size_t>(got));
+  ::close(terminal);
+  int status = 0;
+  REQUIRE(::waitpid(id, &status, 0) == id);
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK_THAT(shown, ContainsSubstring("loss ") && ContainsSubstring("samples/s") && ContainsSubstring(" left ") && ContainsSubstring("[#"));
+  std::size_t longest = 0;
+  for (std::size_t at = shown.find("\r\033[K"); at != std::string::npos;) {
+    const auto next = std::min(shown.find('\r', at + 1), shown.size());
+    if (shown.compare(at + 4, 5, "step ") == 0) longest = std::max(longest, next - at - 4);
+    at = shown.find("\r\033[K", at + 1);
+  }
+  CHECK(longest > 40);
+  CHECK(longest < 80);
+}
+
+TEST_CASE("what is trained on is not validated on by mistake") {
+  const TemporaryDirectory data, out;
+  json images = json::array();
+  for (std::size_t i = 0; i < 32; ++i) {
+    const auto name = std::to_string(i) + ".jpg";
+    write_file(data.path() / name, square_picture(i));
+    images.push_back({{"filename", name}, {"split", i < 24 ? "train" : "val"}, {"sentences", {{{"raw", square_caption(i)}}}}});
+  }
+  const auto list = (data.path() / "dataset.json").string();
+  write_file(list, json{{"images", images}}.dump());
+  auto command = tiny_training(data, out.path() / "run", /*steps=*/"2", /*checkpoint_every=*/"0");
+  command[1] = list;
+  command.insert(command.end(), {"--validation", list});
+  const auto with = [&](std::vector<std::string> more) {
+    auto all = command;
+    all.insert(all.end(), more.begin(), more.end());
+    return run_clipdex(all);
+  };
+  for (const auto& splits : std::vector<std::vector<std::string>>{
+           {"--split", "train"}, {"--validation-split", "val"}, {"--split", "train", "--validation-split", "train"}}) {
+    const auto refused = with(splits);
+    CHECK(refused.exit_code == 2);
+    CHECK_THAT(refused.error, ContainsSubstring("--validation-split"));
+  }
+  const auto done = with({"--split", "train", "--validation-split", "val"});
+  INFO(done.error);
+  REQUIRE(done.exit_code == 0);
+  CHECK(json::parse(done.out).at("validation").at("images") == 8);
+  CHECK_THAT(done.error, ContainsSubstring("R@1/5/10"));
+}
+
+TEST_CASE("an empty line among the classes is refused: the numbers behind it would be others") {
+  const TemporaryDirectory data;
+  write_file(data.path() / "list.csv", "filepath,label\n" + (kGallery / "cat.png").string() + ",1\n");
+  write_file(data.path() / "classes.txt", "dog\n\ncat\n");
+  const std::vector<std::string> command = {"eval",      "zero-shot",   (data.path() / "list.csv").string(),
+                                            "--classes", (data.path() / "classes.txt").string(), "--json"};
+  const auto refused = run_clipdex(command);
+  CHECK(refused.exit_code == 2);
+  CHECK_THAT(refused.error, ContainsSubstring("empty line"));
+  write_file(data.path() / "classes.txt", "dog\ncat\n\n");
+  const auto measured = run_clipdex(command);
+  INFO(measured.error);
+  REQUIRE(measured.exit_code == 0);
+  CHECK(json::parse(measured.out).at("top1") == 100);
 }
 
 TEST_CASE("a disk that is full while a checkpoint is written costs that checkpoint alone") {

@@ -83,3 +83,31 @@ TEST_CASE("a crop of a palette's or transparent picture is resized as the refere
   CHECK(shades(false, PreprocessingConvention::kOpenAi, 3) > 2);
   CHECK(shades(false, PreprocessingConvention::kOpenAi, 4) > 2);
 }
+
+TEST_CASE("a crop is what resizing the part that was cut out by hand gives") {
+  Image image{.width = 70, .height = 50, .channels = 3};
+  for (int y = 0; y < 50; ++y) {
+    for (int x = 0; x < 70; ++x) {
+      for (int c = 0; c < 3; ++c) image.pixels.push_back(static_cast<std::uint8_t>((x * x + 31 * y * (c + 1) + x * y) % 256));
+    }
+  }
+  clipdex::encoder::Preprocessing preprocessing;
+  preprocessing.width = preprocessing.height = preprocessing.resize_to = 16;
+  const CropOptions options{.scale_min = 0.3};
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    RandomStream random{seed}, same{seed};
+    std::vector<float> pixels(3 * 16 * 16);
+    random_resized_crop(image, preprocessing, options, random, pixels.data());
+    const auto window = random_window(image.width, image.height, options, same);
+    Image part{.width = window.width, .height = window.height, .channels = 3};
+    for (int y = 0; y < window.height; ++y) {
+      for (int x = 0; x < window.width; ++x) {
+        for (int c = 0; c < 3; ++c)
+          part.pixels.push_back(image.pixels[static_cast<std::size_t>(((window.top + y) * 70 + window.left + x) * 3 + c)]);
+      }
+    }
+    auto squashed = preprocessing;
+    squashed.resize_mode = clipdex::encoder::ResizeMode::kSquash;
+    CHECK(pixels == clipdex::encoder::preprocess(part, squashed));
+  }
+}

@@ -13,7 +13,7 @@
 #include "encoder/checkpoint.h"
 #include "encoder/clip_encoder.h"
 #include "encoder/image_decoder.h"
-#include "tests/encoder/training/sample_pairs.h"
+#include "tests/encoder/training/tiny_training.h"
 #include "tests/temporary_directory.h"
 
 namespace {
@@ -23,54 +23,6 @@ namespace training = clipdex::training;
 using namespace clipdex::tests;
 using Catch::Matchers::ContainsSubstring;
 using nlohmann::json;
-
-// A training of seconds on `pairs` pairs in `data`, into `out`.
-training::TrainingOptions tiny_training(const TemporaryDirectory& data, const TemporaryDirectory& out, std::size_t pairs) {
-  training::TrainingOptions options;
-  options.out = out.path() / "run";
-  options.train.words = {write_pairs(data.path(), pairs).string()};
-  options.config = write_tiny_config(data.path()).string();
-  options.vocabulary_size = 600;
-  options.batch = 16;
-  options.steps = 12;
-  options.learning_rate = 1e-3;
-  options.warmup_steps = 2;
-  options.threads = 2;
-  options.shuffle = 20;
-  options.checkpoint_every = 0;
-  return options;
-}
-
-std::vector<json> lines_of(const fs::path& file) {
-  std::vector<json> lines;
-  std::ifstream stream(file);
-  for (std::string line; std::getline(stream, line);) lines.push_back(json::parse(line));
-  return lines;
-}
-
-// What must be the same in two trainings: not their speed.
-std::vector<json> course(const fs::path& out) {
-  auto lines = lines_of(out / "metrics.jsonl");
-  for (auto& line : lines) {
-    line.erase("samples_per_second");
-    line.erase("data_seconds");
-  }
-  return lines;
-}
-
-std::string bytes_of(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-std::string failure_of(const training::TrainingOptions& options) {
-  try {
-    training::train(options);
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return "";
-}
 
 }  // namespace
 
@@ -325,97 +277,6 @@ TEST_CASE("beginning anew learns the tokenizer anew, and costs nothing if it can
   options.restart = true;
   options.vocabulary_size = 530;
   CHECK(clipdex::encoder::ClipEncoder(training::train(options).model).tokenizer()->vocabulary_size() == 530);
-}
-
-TEST_CASE("a training goes on with its own tokenizer, whatever became of one that was to begin anew") {
-  const TemporaryDirectory data, out;
-  auto options = tiny_training(data, out, 40);
-  options.steps = 0;
-  options.epochs = 2;
-  std::uint64_t steps = 0;
-  training::train(options,
-                  {.step = [&](const training::StepMetrics& metrics) { steps = metrics.step; }, .stop = [&] { return steps == 1; }});
-  const auto tokens = [](const fs::path& model) { return bytes_of(model / "vocab.json"); };
-  const auto before = tokens(options.out / "checkpoints/step-00000001");
-  auto anew = options;
-  anew.restart = true;
-  anew.vocabulary_size = 530;
-  anew.epochs = 0.1;
-  CHECK_THAT(failure_of(anew), ContainsSubstring("--batch"));
-  const auto result = training::train(options);
-  CHECK(result.finished);
-  CHECK(tokens(options.out / "tokenizer") == before);
-  CHECK(tokens(result.model) == before);
-}
-
-TEST_CASE("a training removes nothing that no training made") {
-  const TemporaryDirectory data, out;
-  auto options = tiny_training(data, out, 20);
-  options.steps = 1;
-  fs::create_directories(options.out / "checkpoints");
-  write_file(options.out / "checkpoints/epoch_1.pt", "somebody's");
-  options.restart = GENERATE(false, true);
-  CHECK_THAT(failure_of(options), ContainsSubstring("checkpoints is there"));
-  CHECK(fs::exists(options.out / "checkpoints/epoch_1.pt"));
-}
-
-TEST_CASE("a finished training whose checkpoints were removed keeps its model") {
-  const TemporaryDirectory data, out;
-  auto options = tiny_training(data, out, 20);
-  options.steps = 1;
-  const auto result = training::train(options);
-  fs::remove_all(options.out / "checkpoints");
-  CHECK_THAT(failure_of(options), ContainsSubstring("--restart"));
-  CHECK(fs::exists(result.model / "model.safetensors"));
-}
-
-TEST_CASE("fine-tuning goes on where the model that it began with is gone, and never removes it itself") {
-  const TemporaryDirectory data, out, tuned;
-  auto options = tiny_training(data, out, 40);
-  options.steps = 1;
-  auto tuning = options;
-  tuning.from = training::train(options).model;
-  tuning.config.clear();
-  tuning.vocabulary_size = 0;
-  tuning.restart = true;
-  CHECK_THAT(failure_of(tuning), ContainsSubstring("--from"));
-  CHECK(fs::exists(tuning.from / "model.safetensors"));
-  tuning.restart = false;
-  tuning.steps = 4;
-  tuning.out = tuned.path() / "run";
-  std::uint64_t steps = 0;
-  training::train(tuning,
-                  {.step = [&](const training::StepMetrics& metrics) { steps = metrics.step; }, .stop = [&] { return steps == 2; }});
-  const auto vocabulary = bytes_of(tuning.from / "vocab.json");
-  fs::rename(tuning.from, tuning.from.string() + "-moved");
-  const auto result = training::train(tuning);
-  CHECK(result.finished);
-  CHECK(bytes_of(result.model / "vocab.json") == vocabulary);
-}
-
-TEST_CASE("validation data that cannot be read ends a training before its first step, not within it") {
-  const TemporaryDirectory data, validation, out;
-  auto options = tiny_training(data, out, 20);
-  options.steps = 4;
-  options.evaluate_every = 2;
-  write_pairs(validation.path(), 3);
-  options.validation.words = {(validation.path() / "pairs.jsonl").string()};
-  std::vector<std::string> messages;
-  const auto result = training::train(options, {.step =
-                                                    [&](const training::StepMetrics& metrics) {
-                                                      if (metrics.step != 3) return;
-                                                      for (int i = 0; i < 3; ++i) fs::remove(validation.path() / (std::to_string(i) + ".jpg"));
-                                                    },
-                                                .message = [&](const std::string& text) { messages.push_back(text); }});
-  CHECK(result.finished);
-  CHECK_FALSE(result.validation);
-  CHECK(course(options.out)[1].contains("validation"));
-  CHECK_THAT(messages.back(), ContainsSubstring("recall was not measured at step 4"));
-  write_pairs(validation.path(), 3);
-  CHECK(training::train(options).validation);  // made up for
-  options.out = out.path() / "another";
-  for (int i = 0; i < 3; ++i) fs::remove(validation.path() / (std::to_string(i) + ".jpg"));
-  CHECK_THAT(failure_of(options), ContainsSubstring("0.jpg"));
 }
 
 TEST_CASE("data that was edited is other data") {
