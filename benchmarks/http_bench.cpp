@@ -1,5 +1,5 @@
 // What the HTTP layer costs: /healthz and a search over a tiny collection (less the engine's own time) at 1, 8 and 32 clients, and /healthz
-// beside 1,000 idle and 200 slow connections. Usage: http_bench [SECONDS_A_STEP]
+// beside 32 clients that search, 1,000 idle and 200 slow connections. Usage: http_bench [SECONDS_A_STEP]
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
@@ -82,8 +82,9 @@ void print(const char* what, int clients, Times& times, std::vector<double>& val
               quantile(values, 0.99), static_cast<double>(times.total.size()) / times.seconds);
 }
 
-// 1,000 connections that have asked once and wait, 200 that send a byte a second, 32 that ask without pause.
-void crowd(int port, double seconds) {
+// 1,000 connections that have asked once and wait, 200 that send a byte a second, 32 that search without pause. False if whoever asks for
+// the server's health beside them waits too long.
+bool crowd(int port, const std::string& search, double seconds) {
   std::vector<std::unique_ptr<tests::RawConnection>> idle, slow;
   for (int i = 0; i < kIdle; ++i) {
     idle.push_back(std::make_unique<tests::RawConnection>(port));
@@ -102,9 +103,13 @@ void crowd(int port, double seconds) {
       std::this_thread::sleep_for(std::chrono::seconds(1));
     }
   });
-  auto times = measure(port, kActive, kHealth, seconds);
+  Times searches;
+  std::jthread active([&] { searches = measure(port, kActive, search, seconds); });
+  auto times = measure(port, 1, kHealth, seconds);
+  active.join();
   trickle.request_stop();
-  print("healthz, 1,000 idle 200 slow", kActive, times, times.total);
+  print("search, 1,000 idle 200 slow", kActive, searches, searches.total);
+  print("healthz beside them", 1, times, times.total);
   const double p99 = quantile(times.total, 0.99);
   std::printf("healthz p99 %.3f ms against %.0f ms: %s\n", p99, kHealthLimitMs, p99 < kHealthLimitMs ? "held" : "NOT HELD");
   RawClient client(port);
@@ -113,6 +118,7 @@ void crowd(int port, double seconds) {
     const auto at = metrics.find("\n" + name);
     std::printf("  %s\n", metrics.substr(at + 1, metrics.find('\n', at + 1) - at - 1).c_str());
   }
+  return p99 < kHealthLimitMs;
 }
 
 int run(double seconds) {
@@ -142,9 +148,9 @@ int run(double seconds) {
     print("search", clients, found, found.total);
     print("search less took_ms.total", clients, found, found.overhead);
   }
-  crowd(server.port(), 3 * seconds);
+  const bool held = crowd(server.port(), search, 3 * seconds);
   server.stop();
-  return 0;
+  return held ? 0 : 1;
 }
 
 }  // namespace

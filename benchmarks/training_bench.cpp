@@ -10,13 +10,13 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "benchmarks/photo.h"
 #include "benchmarks/random_checkpoint.h"
 #include "encoder/thumbnail.h"
 #include "encoder/training/trainer.h"
+#include "encoder/usable_cores.h"
 
 namespace {
 
@@ -113,7 +113,7 @@ void compare(const Case& one, const fs::path& scratch) {
   write_random_checkpoint(one.model, directory);
   fs::copy_file(fs::path(CLIPDEX_SOURCE_DIR) / "tests/data/bpe_simple_vocab_16e6.txt.gz", directory / "bpe_simple_vocab_16e6.txt.gz");
   write_pictures(scratch, one.model.image_size + one.model.image_size / 4);
-  const std::string threads = std::to_string(std::thread::hardware_concurrency());
+  const std::string threads = std::to_string(clipdex::encoder::usable_cores());
   const double mm = run_peers("mm " + threads).at("mm");
   const auto ours = measure(one, scratch, directory);
   const auto peer = run_peers("train " + directory.string() + " " + threads + " " + std::to_string(one.batch) + " " +

@@ -91,7 +91,10 @@ void in_parallel(std::size_t count, int threads, const Make& make) {
 
 void show_progress(std::size_t done, std::size_t total) {
   if (::isatty(STDERR_FILENO) != 1) return;
-  std::fprintf(stderr, "\r\033[Kdrawing %zu of %zu pictures, %zu %%", done, total, total == 0 ? 100 : done * 100 / total);
+  constexpr std::size_t kBarColumns = 30;
+  const std::size_t filled = total == 0 ? kBarColumns : kBarColumns * done / total;
+  std::fprintf(stderr, "\r\033[Kdrawing %zu/%zu [%s%s]", done, total, std::string(filled, '#').c_str(),
+               std::string(kBarColumns - filled, '-').c_str());
   if (done == total) std::fputs("\r\033[K", stderr);
   std::fflush(stderr);
 }
