@@ -177,7 +177,15 @@ int ingest(const IngestOptions& options) {
   progress.reset();
   const int code = summarise(session, total, exhausted && session.done() == added, seconds, options);
   if (failure) std::rethrow_exception(failure);
-  finish_index(*target, options.target.collection, stop);
+  if (session.count(engine::IngestStatus::kCreated) + session.count(engine::IngestStatus::kUpdated) == 0) return code;
+  try {
+    finish_index(*target, options.target.collection, stop);
+  } catch (const std::exception& error) {
+    constexpr std::size_t kColumnsMax = 1000;
+    std::fprintf(stderr, "the pictures are stored and found, but their index could not be built: %s\n",
+                 printable(error.what(), kColumnsMax).c_str());
+    return code == kSuccess ? kPartlyDone : code;
+  }
   return code;
 }
 

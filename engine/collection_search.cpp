@@ -63,8 +63,9 @@ void encode_texts_guarded(const CollectionParts& parts, std::vector<Query>& quer
   for (auto* query : texts) guarded(*query, [&] { encode_texts(parts, std::span(&query, 1)); });
 }
 
-std::vector<float> query_vector(const CollectionParts& parts, const SearchRequest& request) {
-  if (const auto* query = std::get_if<ImageQuery>(&request.query)) return parts.resources.preparation->embed(query->bytes);
+// `until`: how long a picture waits for others, those of the same call included.
+std::vector<float> query_vector(const CollectionParts& parts, const SearchRequest& request, Clock::time_point until) {
+  if (const auto* query = std::get_if<ImageQuery>(&request.query)) return parts.resources.preparation->embed(query->bytes, until);
   if (const auto* query = std::get_if<IdQuery>(&request.query)) {
     auto embedding = read_of_image(*parts.store, query->id, [&](std::uint64_t row) { return parts.store->embedding(row); });
     if (!embedding) throw UnknownImageError("there is no image \"" + query->id + "\" in the collection \"" + parts.name + "\"");
@@ -147,14 +148,14 @@ std::vector<float> unit_vector(const std::vector<float>& values, std::size_t dim
 
 std::vector<SearchOutcome> search_collection(const CollectionParts& parts, CollectionWriter& writer,
                                              std::span<const SearchRequest> requests) {
-  const auto start = Clock::now();
+  const auto start = Clock::now(), until = parts.resources.preparation->patience_end();
   std::vector<SearchOutcome> outcomes(requests.size());
   std::vector<Query> queries(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
     queries[i] = {.request = &requests[i], .outcome = &outcomes[i], .vector = {}};
     guarded(queries[i], [&] {
       check(requests[i]);
-      if (!std::holds_alternative<TextQuery>(requests[i].query)) queries[i].vector = query_vector(parts, requests[i]);
+      if (!std::holds_alternative<TextQuery>(requests[i].query)) queries[i].vector = query_vector(parts, requests[i], until);
     });
   }
   encode_texts_guarded(parts, queries);

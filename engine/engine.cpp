@@ -8,6 +8,7 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -75,7 +76,7 @@ struct Engine::Impl {
   // Under the mutex. nullptr if there is none, ConflictError if it cannot be used.
   std::shared_ptr<Collection> find(std::string_view name) const {
     if (const auto bad = unusable.find(name); bad != unusable.end()) throw ConflictError(bad->second);
-    if (leaving_name == name) throw ConflictError("the collection \"" + std::string(name) + "\" is being dropped: try again later");
+    if (leaving && *leaving == name) throw ConflictError(leaving_reason());
     const auto found = collections.find(name);
     return found == collections.end() ? nullptr : found->second.collection;
   }
@@ -86,7 +87,7 @@ struct Engine::Impl {
     explicit LeavingName(Impl& impl) : impl_(impl) {}
     ~LeavingName() {
       const std::lock_guard lock(impl_.mutex);
-      impl_.leaving_name.clear();
+      impl_.leaving.reset();
     }
     LeavingName(const LeavingName&) = delete;
     LeavingName& operator=(const LeavingName&) = delete;
@@ -95,30 +96,32 @@ struct Engine::Impl {
     Impl& impl_;
   };
 
+  std::string leaving_reason() const { return "the collection \"" + *leaving + "\" is being dropped: try again later"; }
+
   // Takes the collection out of reach and waits until its files are closed: RocksDB knows them by their paths, so none may move, and no
   // other collection may get these paths, before that. False if there is none.
   bool close(const std::string& name) {
-    OpenCollection leaving;
+    OpenCollection closing;
     {
       const std::lock_guard lock(mutex);
       if (unusable.erase(name) > 0) return true;
       const auto found = collections.find(name);
       if (found == collections.end()) return false;
-      leaving = std::move(found->second);
+      closing = std::move(found->second);
       collections.erase(found);
-      leaving_name = name;
+      leaving = name;
     }
     const LeavingName forget(*this);
-    const std::weak_ptr<Collection> last = leaving.collection;
-    leaving.collection.reset();
-    if (leaving.closed.wait_for(drop_wait) == std::future_status::ready) return true;
-    leaving.collection = last.lock();
-    if (leaving.collection) {
+    const std::weak_ptr<Collection> last = closing.collection;
+    closing.collection.reset();
+    if (closing.closed.wait_for(drop_wait) == std::future_status::ready) return true;
+    closing.collection = last.lock();
+    if (closing.collection) {
       const std::lock_guard lock(mutex);
-      collections[name] = std::move(leaving);
+      collections[name] = std::move(closing);
       throw ConflictError("the collection \"" + name + "\" is busy: try again when the requests under way on it have ended");
     }
-    leaving.closed.wait();
+    closing.closed.wait();
     return true;
   }
 
@@ -132,7 +135,7 @@ struct Engine::Impl {
   mutable std::mutex mutex;  // of the next two; never held while a file is touched
   std::map<std::string, OpenCollection, std::less<>> collections;
   std::map<std::string, std::string, std::less<>> unusable;  // name -> reason
-  std::string leaving_name;                                  // of the collection that is being dropped
+  std::optional<std::string> leaving;                        // the collection that is being dropped
   std::mutex changing;                                       // one creation or removal at a time
   std::mutex making_snapshot;                                // one at a time
 };
@@ -143,7 +146,7 @@ Engine::~Engine() = default;
 const ClipEncoder& Engine::encoder() const { return *impl_->encoder; }
 Metrics& Engine::metrics() const { return impl_->metrics; }
 const ImageLimits& Engine::limits() const { return impl_->preparation->limits(); }
-std::vector<float> Engine::embed_image(const std::string& file) const { return impl_->preparation->embed(file); }
+std::vector<float> Engine::embed_image(const std::string& file) const { return impl_->preparation->embed(file, impl_->preparation->patience_end()); }
 
 ClassificationResult Engine::classify(const std::string& file, const LabelSet& set, std::size_t top) const {
   using Clock = std::chrono::steady_clock;
@@ -177,6 +180,8 @@ std::vector<UnusableCollection> Engine::unusable_collections() const {
   const std::lock_guard lock(impl_->mutex);
   std::vector<UnusableCollection> all;
   for (const auto& [name, reason] : impl_->unusable) all.push_back({name, reason});
+  // It may be there again.
+  if (impl_->leaving) all.push_back({*impl_->leaving, impl_->leaving_reason()});
   return all;
 }
 

@@ -16,36 +16,27 @@ std::size_t pixels_per_image(const ClipEncoder& encoder) {
          static_cast<std::size_t>(encoder.preprocessing().width);
 }
 
-// Gives back what was acquired.
-class Held {
- public:
-  explicit Held(std::counting_semaphore<>& places) : places_(places) {}
-  ~Held() { places_.release(); }
-  Held(const Held&) = delete;
-  Held& operator=(const Held&) = delete;
-
- private:
-  std::counting_semaphore<>& places_;
-};
-
 }  // namespace
 
-// One of the process's kBatchesMax places, waited for and given back.
+// One of the places, given back at the end.
 class ImagePreparation::Place {
  public:
-  explicit Place(std::counting_semaphore<kBatchesMax>& places) : places_(places) { places_.acquire(); }
+  explicit Place(Places& places) : places_(places) { places_.acquire(); }
+  Place(Places& places, Places::Clock::time_point until) : places_(places) {
+    if (!places.acquire(until)) throw OverloadedError("too many query pictures are waiting to be encoded: try again later");
+  }
   ~Place() { places_.release(); }
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
 
  private:
-  std::counting_semaphore<kBatchesMax>& places_;
+  Places& places_;
 };
 
 // Holds its place as long as its pixels are in memory.
 struct ImagePreparation::Batch {
   Batch(std::span<const std::string* const> its_files, std::span<PreparedImage> results, std::size_t pixels_each,
-        std::counting_semaphore<kBatchesMax>& places)
+        Places& places)
       : files(its_files), prepared(results), stride(pixels_each), place(places), pixels(files.size() * stride) {}
 
   std::span<const std::string* const> files;
@@ -147,10 +138,8 @@ std::vector<PreparedImage> ImagePreparation::prepare(std::span<const std::string
   return prepared;
 }
 
-std::vector<float> ImagePreparation::embed(const std::string& file) const {
-  if (!queries_.try_acquire_for(options_.query_patience))
-    throw OverloadedError("too many query pictures are waiting to be encoded: try again later");
-  const Held held(queries_);
+std::vector<float> ImagePreparation::embed(const std::string& file, Places::Clock::time_point until) const {
+  const Place place(queries_, until);
   std::vector<float> pixels;
   {
     const StageTimer timer(metrics_.decode);

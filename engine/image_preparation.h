@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
-#include <semaphore>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "engine/errors.h"
 #include "engine/metrics.h"
 #include "engine/model.h"
+#include "engine/places.h"
 #include "engine/worker_pool.h"
 
 namespace clipdex::engine {
@@ -29,7 +29,7 @@ struct PreparationOptions {
   ImageLimits limits;
   bool exact_decode = false;  // false: large JPEGs are decoded at the reduced size that the model needs (reduced_decoding())
   // Query pictures that are decoded or wait for the encoder, with their pixels in memory; others wait for one of them so long.
-  std::ptrdiff_t queries_max = 64;
+  std::size_t queries_max = 64;
   std::chrono::milliseconds query_patience{10'000};
 };
 
@@ -43,13 +43,15 @@ class ImagePreparation {
   // One result a file, in order.
   std::vector<PreparedImage> prepare(std::span<const std::string* const> files, bool thumbnails) const;
 
-  // The unit embedding of one file. Throws ImageError, or OverloadedError if too many others are before it.
-  std::vector<float> embed(const std::string& file) const;
+  // The unit embedding of one file. Throws ImageError, or OverloadedError if too many others are before it until then.
+  std::vector<float> embed(const std::string& file, Places::Clock::time_point until) const;
+  // Until when a request that comes now waits.
+  Places::Clock::time_point patience_end() const { return Places::Clock::now() + options_.query_patience; }
 
   const ImageLimits& limits() const { return options_.limits; }
 
  private:
-  static constexpr std::ptrdiff_t kBatchesMax = 4;
+  static constexpr std::size_t kBatchesMax = 4;
   class Place;
   struct Batch;
 
@@ -61,8 +63,7 @@ class ImagePreparation {
   std::shared_ptr<const ClipEncoder> encoder_;
   PreparationOptions options_;
   Metrics& metrics_;
-  mutable std::counting_semaphore<kBatchesMax> batches_{kBatchesMax};
-  mutable std::counting_semaphore<> queries_;
+  mutable Places batches_{kBatchesMax}, queries_;
   mutable WorkerPool workers_;
 };
 

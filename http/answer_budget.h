@@ -13,7 +13,7 @@ class AnswerBudget {
  public:
   static constexpr std::size_t kHitsMax = 5'000;
   static constexpr std::size_t kVectorNumbersMax = 2'000'000;
-  static constexpr std::size_t kMetadataBytesMax = std::size_t{16} << 20;
+  static constexpr std::size_t kRecordBytesMax = std::size_t{16} << 20;
 
   // Before a search: hits that it may have, and the numbers of each one's vector if those are asked for. Throws HttpError (422).
   void ask(std::size_t hits, std::size_t numbers_each) {
@@ -27,16 +27,16 @@ class AnswerBudget {
                           " are possible in one answer: ask for fewer hits, or without vectors");
   }
 
-  // With each record's metadata. Throws HttpError (422).
-  void add_metadata(std::size_t bytes) {
+  // With the source and metadata of each record. Throws HttpError (422).
+  void add_record(std::size_t bytes) {
     if (!has_room(bytes))
       throw invalid_value("the hits' metadata have over 16 MiB: ask for fewer hits, or without metadata (\"include\": [])");
-    metadata_bytes_ += bytes;
+    record_bytes_ += bytes;
   }
-  bool has_room(std::size_t bytes) const { return metadata_bytes_ + bytes <= kMetadataBytesMax; }
+  bool has_room(std::size_t bytes) const { return record_bytes_ + bytes <= kRecordBytesMax; }
 
  private:
-  std::size_t hits_ = 0, numbers_ = 0, metadata_bytes_ = 0;
+  std::size_t hits_ = 0, numbers_ = 0, record_bytes_ = 0;
 };
 
 }  // namespace clipdex::http

@@ -123,10 +123,8 @@ json to_json(const engine::SearchResult& result, const SearchCall& call, AnswerB
                 {"width", found.record.width},
                 {"height", found.record.height},
                 {"source", found.record.source}};
-    if (call.include_metadata) {
-      if (budget != nullptr) budget->add_metadata(found.record.metadata.size());
-      hit["metadata"] = metadata_of(found.record);
-    }
+    if (budget != nullptr) budget->add_record(found.record.source.size() + (call.include_metadata ? found.record.metadata.size() : 0));
+    if (call.include_metadata) hit["metadata"] = metadata_of(found.record);
     if (call.request.include_vector) hit["vector"] = shortest(found.vector);
     hits.push_back(std::move(hit));
   }

@@ -58,11 +58,12 @@ void list_images(Call& call) {
   auto next_after = page.next_after_id;
   AnswerBudget budget;
   for (const auto& record : page.images) {
-    if (!budget.has_room(record.metadata.size())) {
+    const auto bytes = record.source.size() + record.metadata.size();
+    if (!images.empty() && !budget.has_room(bytes)) {
       next_after = page.images[images.size() - 1].id;  // a page is shorter where metadata are long
       break;
     }
-    budget.add_metadata(record.metadata.size());
+    if (!images.empty()) budget.add_record(bytes);
     images.push_back(to_json(record));
   }
   json next = next_after.empty() ? json(nullptr) : json(encode_base64url(next_after));
@@ -95,11 +96,14 @@ void get_content(Call& call) {
   }
   std::optional<std::string> content;
   // The record and the bytes are read one after the other: they are of one version if the record is the same afterwards.
-  for (bool same = false; !same;) {
+  constexpr int kTurns = 10;
+  int turns = 0;
+  for (bool same = false; !same; ++turns) {
+    if (turns == kTurns) throw HttpError(503, "overloaded", "the image is replaced all the time: try again later");
     content = collection->content(call.values[1], thumbnail ? engine::ContentSize::kThumbnail : engine::ContentSize::kOriginal);
     auto now = collection->get(call.values[1]);
     if (!now) throw image_not_found(call);
-    same = now->content_hash == record->content_hash;
+    same = now->row == record->row;
     record = std::move(now);
   }
   if (!content) {

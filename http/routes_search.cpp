@@ -1,5 +1,3 @@
-#include <algorithm>
-
 #include "http/errors.h"
 #include "http/json_search.h"
 #include "http/router.h"
@@ -14,9 +12,9 @@ json failure(const Call& call, const std::exception_ptr& error) {
   return value;
 }
 
-// A limit that cannot be is refused elsewhere, and where searches are many by itself.
 void ask(const Call& call, AnswerBudget& budget, const engine::SearchRequest& request) {
-  budget.ask(std::min(request.limit, engine::kSearchLimitMax), request.include_vector ? call.engine.encoder().dimension() : 0);
+  if (request.limit > engine::kSearchLimitMax) return;  // which fails by itself
+  budget.ask(request.limit, request.include_vector ? call.engine.encoder().dimension() : 0);
 }
 
 // Each search of many succeeds or fails by itself.
@@ -44,7 +42,11 @@ json search_many(const Call& call, const engine::Collection& collection, const j
   const auto outcomes = collection.search_many(requests);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     const auto& [place, search] = calls[i];
-    results[place] = outcomes[i].error ? failure(call, outcomes[i].error) : to_json(outcomes[i].result, search, &budget);
+    try {
+      results[place] = outcomes[i].error ? failure(call, outcomes[i].error) : to_json(outcomes[i].result, search, &budget);
+    } catch (const HttpError&) {
+      results[place] = failure(call, std::current_exception());
+    }
   }
   return {{"results", std::move(results)}};
 }

@@ -11,7 +11,7 @@ namespace clipdex::training {
 //   tokenizer/        of a training from scratch
 //   metrics.jsonl, training.svg, bad_samples.jsonl, training.json (the options)
 // If there are checkpoints of the same options, it goes on from the newest, and takes the same course as if it had never ended (on the CPU,
-// with the same number of threads).
+// with the same number of threads), but for a recall that a stop broke off.
 // Throws std::invalid_argument for options that cannot be, std::runtime_error for everything else: a loss that is no number any more (the
 // last good checkpoint stays), a disk that is full, ...
 TrainingResult train(const TrainingOptions& options, const TrainingEvents& events = {});

@@ -126,7 +126,7 @@ void check_micro_batch(const TrainingOptions& options, const encoder::ClipConfig
 }
 
 // Better now than at the first evaluation, hours later.
-void check_validation(const TrainingOptions& options, const TrainingSetup& setup) {
+void check_validation(const TrainingOptions& options, const TrainingSetup& setup, const TrainingEvents& events) {
   if (!setup.validation) return;
   std::string first;
   PictureReader reader(*setup.validation, setup.files.preprocessing, /*threads=*/1, [&](const std::string& where, const std::string& why) {
@@ -134,6 +134,7 @@ void check_validation(const TrainingOptions& options, const TrainingSetup& setup
   });
   bool has_caption = false;
   for (std::size_t seen = 0; seen < options.validation_max && !has_caption; ++seen) {
+    if (events.stop()) throw TrainingStopped();
     const auto picture = reader.next(1);
     if (picture.count == 0) break;
     has_caption = !picture.captions.front().empty();
@@ -199,7 +200,7 @@ TrainingSetup set_up(const TrainingOptions& options, const TrainingEvents& event
                         .model = std::move(model),
                         .checkpoint = checkpoint};
     check_micro_batch(options, setup.model.config());
-    check_validation(options, setup);
+    check_validation(options, setup, events);
     plan_steps(options, setup, events);
     return setup;
   };

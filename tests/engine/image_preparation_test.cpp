@@ -43,15 +43,15 @@ TEST_CASE("query pictures beyond the limit are refused, and those within it are 
   const auto encoder = std::make_shared<const ClipEncoder>(clipdex::tests::kModel);
   const std::string cat = clipdex::tests::gallery_file("cat.png");
   const ImagePreparation full(encoder, {.queries_max = 0, .query_patience = std::chrono::milliseconds(1)}, metrics);
-  CHECK_THROWS_AS(full.embed(cat), OverloadedError);
+  CHECK_THROWS_AS(full.embed(cat, full.patience_end()), OverloadedError);
   // A place is given back whatever becomes of the picture: with one place, eight callers all get through, one after the other.
   const ImagePreparation narrow(encoder, {.queries_max = 1, .query_patience = std::chrono::minutes(1)}, metrics);
-  CHECK_THROWS(narrow.embed(cat.substr(0, cat.size() / 2)));
+  CHECK_THROWS(narrow.embed(cat.substr(0, cat.size() / 2), narrow.patience_end()));
   std::atomic<int> right = 0;
   {
     std::vector<std::jthread> callers;
     for (int i = 0; i < 8; ++i)
-      callers.emplace_back([&] { right += narrow.embed(cat).size() == encoder->dimension() ? 1 : 0; });
+      callers.emplace_back([&] { right += narrow.embed(cat, narrow.patience_end()).size() == encoder->dimension() ? 1 : 0; });
   }
   CHECK(right == 8);
 }

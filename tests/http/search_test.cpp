@@ -169,7 +169,7 @@ TEST_CASE("a small request does not make an answer that fills the memory") {
   const auto hits = served.post(kSearch, {{"searches", many}});
   CHECK(hits->status == 422);
   CHECK(body_of(hits).at("error").at("message").get<std::string>().find("6000 hits") != std::string::npos);
-  many.erase(5);
+  many[5]["limit"] = 5000;  // which cannot be, and fails by itself
   CHECK(served.post(kSearch, {{"searches", many}})->status == 200);
   // 64 KiB each: one is fine, many together are not.
   const std::string long_text(60'000, 'x');
@@ -181,9 +181,11 @@ TEST_CASE("a small request does not make an answer that fills the memory") {
   REQUIRE(served.post("/v1/collections/c/images", {{"images", images}})->status == 200);
   json searches = json::array();
   for (int i = 0; i < 100; ++i) searches.push_back({{"id", "long-0"}, {"limit", 8}});
-  const auto metadata = served.post(kSearch, {{"searches", searches}});
-  CHECK(metadata->status == 422);
-  CHECK(body_of(metadata).at("error").at("message").get<std::string>().find("include") != std::string::npos);
+  const auto results = body_of(served.post(kSearch, {{"searches", searches}})).at("results");
+  REQUIRE(results.size() == 100);
+  CHECK(results[0].contains("hits"));
+  CHECK(results[99].at("error").at("status") == 422);
+  CHECK(results[99].at("error").at("message").get<std::string>().find("include") != std::string::npos);
   for (auto& search : searches) search["include"] = json::array();
   CHECK(served.post(kSearch, {{"searches", searches}})->status == 200);
 }
