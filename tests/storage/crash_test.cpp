@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 #include <fstream>
@@ -106,7 +107,10 @@ TEST_CASE("writer that fills a small disk", "[.small-disk]") {
   const auto ballast = directory / "ballast";
   const auto large = [](int n) {
     auto made = image("large" + std::to_string(n), "1");
-    made.original = std::string(1 << 20, static_cast<char>('a' + n % 26));
+    // Bytes that nothing compresses: once flushed they take as much room as in the log.
+    std::mt19937 random(static_cast<std::uint32_t>(n));
+    made.original.resize(1 << 20);
+    std::generate(made.original.begin(), made.original.end(), [&] { return static_cast<char>(random()); });
     return made;
   };
   auto store = filled(path);
