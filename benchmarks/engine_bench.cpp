@@ -246,8 +246,8 @@ struct Bench {
       auto all = measure(clients, 4 * kQueries, [&](std::size_t client, std::size_t i) {
         const auto begin = Clock::now();
         const double scanned = scanned_ms();
-        connections[client]->ask(
-            benchmarks::http_request("POST", "/v1/collections/" + name + "/search", R"({"id":")" + std::to_string(i * 7919 % rows) + "\"}"));
+        connections[client]->ask(benchmarks::http_request("POST", "/v1/collections/" + name + "/search",
+                                                          R"({"id":")" + std::to_string(i * 7919 % rows) + "\"}"));
         if (clients == 1) rest.ms.push_back(seconds_since(begin) * 1e3 - (scanned_ms() - scanned));
       });
       print(std::to_string(clients) + " over HTTP, by id", all);

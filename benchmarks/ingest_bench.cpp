@@ -141,13 +141,14 @@ void run(const std::string& name, const fs::path& model, std::size_t count, cons
                     .thumbnail = std::min(before.thumbnail, after.thumbnail),
                     .encode = std::min(before.encode, after.encode)};
   const double each = seconds / static_cast<double>(count);
-  const double write =
-      static_cast<double>(engine.metrics().store_write.read().sum + engine.metrics().index_apply.read().sum) / 1e9 / static_cast<double>(count);
+  const double write = static_cast<double>(engine.metrics().store_write.read().sum + engine.metrics().index_apply.read().sum) / 1e9 /
+                       static_cast<double>(count);
   const double cores = engine.encoder().cores().cores();
   std::printf("%s, %zu JPEG files of %d x %d, %.0f KB each\n", name.c_str(), count, kWidth, kHeight,
               static_cast<double>(items[0].bytes.size()) / 1e3);
-  std::printf("  ingest      %8.1f images/s, %.2f of what decoding, preprocessing, thumbnails and the encoder alone allow; %.2f of %.0f cores\n",
-              1 / each, parts.sum() / each, busy / seconds, cores);
+  std::printf(
+      "  ingest      %8.1f images/s, %.2f of what decoding, preprocessing, thumbnails and the encoder alone allow; %.2f of %.0f cores\n",
+      1 / each, parts.sum() / each, busy / seconds, cores);
   const auto print = [&](const char* what, double part) {
     std::printf("  %-11s %8.3f ms an image with all cores, %5.1f %%\n", what, part * 1e3, 100 * part / (parts.sum() + write));
   };

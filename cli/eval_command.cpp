@@ -98,7 +98,8 @@ engine::LabelSet label_set(const EvalOptions& options, const datasets::Dataset& 
     const auto end = text->find_last_not_of(" \t\r\n");
     const auto lines = end == std::string::npos ? 0 : 1 + std::count(text->begin(), text->begin() + static_cast<std::ptrdiff_t>(end), '\n');
     if (static_cast<std::size_t>(lines) != set.labels.size())
-      throw std::invalid_argument(options.classes_file + " has an empty line between its classes: their numbers would be others than meant");
+      throw std::invalid_argument(options.classes_file +
+                                  " has an empty line between its classes: their numbers would be others than meant");
   }
   return set;
 }

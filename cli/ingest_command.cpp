@@ -131,8 +131,9 @@ void finish_index(Target& target, const std::string& collection, const StopSigna
   const bool finished = target.finish_index(collection, [&] {
     constexpr std::chrono::seconds kSilence{2};
     if (!said && std::chrono::steady_clock::now() - begin > kSilence) {
-      std::fputs("building the index: what is stored is safe, and Ctrl-C leaves the rest for later (searches look at everything until then)\n",
-                 stderr);
+      std::fputs(
+          "building the index: what is stored is safe, and Ctrl-C leaves the rest for later (searches look at everything until then)\n",
+          stderr);
       said = true;
     }
     return stop.requested();

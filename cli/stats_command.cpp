@@ -25,11 +25,11 @@ int stats(const StatsOptions& options) {
     std::string types;
     for (const auto& [type, count] : s.index_types) types += (types.empty() ? " (" : ", ") + type + " " + std::to_string(count);
     if (!types.empty()) types += ")";
-    rows.push_back(
-        {s.name, std::to_string(s.images), human_bytes(static_cast<double>(s.disk_bytes)),
-         human_bytes(static_cast<double>(s.index_memory_bytes)),
-         s.settings.index_type + ", " + std::to_string(s.index_segments) + " segments" + types + ", " + std::to_string(s.index_buffered) + " buffered",
-         s.model_name});
+    rows.push_back({s.name, std::to_string(s.images), human_bytes(static_cast<double>(s.disk_bytes)),
+                    human_bytes(static_cast<double>(s.index_memory_bytes)),
+                    s.settings.index_type + ", " + std::to_string(s.index_segments) + " segments" + types + ", " +
+                        std::to_string(s.index_buffered) + " buffered",
+                    s.model_name});
   }
   if (!options.json) print_table(std::cout, {"collection", "images", "disk", "index memory", "index", "model"}, rows);
   for (const auto& bad : target->unusable_collections())

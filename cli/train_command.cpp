@@ -207,10 +207,12 @@ void add_run_options(CLI::App& command, TrainOptions& options) {
       ->check(check_not_empty)
       ->group("Validation");
   command
-      .add_option("--validation-images", training.validation.options.image_root, "Folder that its file names are relative to (default: its own)")
+      .add_option("--validation-images", training.validation.options.image_root,
+                  "Folder that its file names are relative to (default: its own)")
       ->check(check_not_empty)
       ->group("Validation");
-  command.add_option("--validation-split", training.validation.options.splits, "Part of Karpathy's JSON to validate on; repeat it for more")
+  command
+      .add_option("--validation-split", training.validation.options.splits, "Part of Karpathy's JSON to validate on; repeat it for more")
       ->check(check_not_empty)
       ->expected(1)
       ->allow_extra_args(false)

@@ -11,8 +11,8 @@
 namespace clipdex::encoder {
 
 // A step cannot be interrupted, so a query that arrives waits for the end of the one that runs. While there are queries, a batch's steps
-// are cut to about kStepBesideQueries, by how long pictures took lately; without queries to kStepAlone, which a first query can bear and which
-// costs large models little speed. Any thread may call it.
+// are cut to about kStepBesideQueries, by how long pictures took lately; without queries to kStepAlone, which a first query can bear and
+// which costs large models little speed. Any thread may call it.
 class StepSize {
  public:
   using Clock = std::chrono::steady_clock;

@@ -48,8 +48,8 @@ struct CollectionStatistics {
   std::uint64_t index_buffered = 0;
   std::size_t index_segments = 0;
   std::map<std::string, std::uint64_t> index_types;  // rows, live and deleted, by the type of their segment; the buffer's are not in one
-  std::uint64_t index_mapped_bytes = 0;  // of files, in memory as far as there is room
-  std::string index_explanation;         // which kind of index it is, and why, in a sentence
+  std::uint64_t index_mapped_bytes = 0;              // of files, in memory as far as there is room
+  std::string index_explanation;                     // which kind of index it is, and why, in a sentence
 };
 
 struct ImagePage {

@@ -43,8 +43,9 @@ void crash_point(std::string_view name) {
 }
 
 std::vector<std::string_view> crash_points() {
-  std::vector<std::string_view> names = {"write: decided", "write: stored", "write: published", "snapshot: linked",  "snapshot: complete",
-                                         "snapshot: in place", "collection: made", "collection: in place", "collection: dropped"};
+  std::vector<std::string_view> names = {"write: decided",   "write: stored",        "write: published",
+                                         "snapshot: linked", "snapshot: complete",   "snapshot: in place",
+                                         "collection: made", "collection: in place", "collection: dropped"};
   for (const auto steps : {storage::durable_steps(), index::durable_steps()}) names.insert(names.end(), steps.begin(), steps.end());
   return names;
 }

@@ -146,7 +146,9 @@ Engine::~Engine() = default;
 const ClipEncoder& Engine::encoder() const { return *impl_->encoder; }
 Metrics& Engine::metrics() const { return impl_->metrics; }
 const ImageLimits& Engine::limits() const { return impl_->preparation->limits(); }
-std::vector<float> Engine::embed_image(const std::string& file) const { return impl_->preparation->embed(file, impl_->preparation->patience_end()); }
+std::vector<float> Engine::embed_image(const std::string& file) const {
+  return impl_->preparation->embed(file, impl_->preparation->patience_end());
+}
 
 ClassificationResult Engine::classify(const std::string& file, const LabelSet& set, std::size_t top) const {
   using Clock = std::chrono::steady_clock;

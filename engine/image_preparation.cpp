@@ -35,8 +35,7 @@ class ImagePreparation::Place {
 
 // Holds its place as long as its pixels are in memory.
 struct ImagePreparation::Batch {
-  Batch(std::span<const std::string* const> its_files, std::span<PreparedImage> results, std::size_t pixels_each,
-        Places& places)
+  Batch(std::span<const std::string* const> its_files, std::span<PreparedImage> results, std::size_t pixels_each, Places& places)
       : files(its_files), prepared(results), stride(pixels_each), place(places), pixels(files.size() * stride) {}
 
   std::span<const std::string* const> files;
@@ -47,7 +46,11 @@ struct ImagePreparation::Batch {
 };
 
 ImagePreparation::ImagePreparation(std::shared_ptr<const ClipEncoder> encoder, const PreparationOptions& options, Metrics& metrics)
-    : encoder_(std::move(encoder)), options_(options), metrics_(metrics), queries_(options.queries_max), workers_(encoder_->cores().cores()) {}
+    : encoder_(std::move(encoder)),
+      options_(options),
+      metrics_(metrics),
+      queries_(options.queries_max),
+      workers_(encoder_->cores().cores()) {}
 
 Image ImagePreparation::decode(const std::string& file, bool thumbnail) const {
   DecodeOptions reduced;

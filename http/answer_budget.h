@@ -23,8 +23,8 @@ class AnswerBudget {
       throw invalid_value("the searches ask for " + std::to_string(hits_) + " hits together, and " + std::to_string(kHitsMax) +
                           " are possible in one answer: ask for fewer, or in several requests");
     if (numbers_ > kVectorNumbersMax)
-      throw invalid_value("the hits' vectors would have " + std::to_string(numbers_) + " numbers, and " + std::to_string(kVectorNumbersMax) +
-                          " are possible in one answer: ask for fewer hits, or without vectors");
+      throw invalid_value("the hits' vectors would have " + std::to_string(numbers_) + " numbers, and " +
+                          std::to_string(kVectorNumbersMax) + " are possible in one answer: ask for fewer hits, or without vectors");
   }
 
   // With the source and metadata of each record. Throws HttpError (422).

@@ -128,8 +128,10 @@ void add_search(json& schemas) {
   schemas["SearchQuery"] = {{"description", "Exactly one of text, image, id and vector"}, {"oneOf", std::move(queries)}};
   schemas["SearchRequest"] = {{"anyOf", {reference("SearchQuery"), reference("SearchRequests")}}};
   schemas["SearchRequests"] =
-      exactly({{"searches", with(array_of(json::object()),
-                                 {{"maxItems", 100}, {"description", "Each a SearchQuery; one that is none fails by itself. Together at most 5,000 hits, and 2,000,000 numbers of their vectors"}})}});
+      exactly({{"searches", with(array_of(json::object()), {{"maxItems", 100},
+                                                            {"description",
+                                                             "Each a SearchQuery; one that is none fails by itself. Together at most 5,000 "
+                                                             "hits, and 2,000,000 numbers of their vectors"}})}});
   schemas["Hit"] = exactly({{"id", reference("ImageId")}, {"score", kNumber}, {"width", kCount}, {"height", kCount}, {"source", kText}},
                            {{"metadata", kAnyObject}, {"vector", array_of(kNumber)}});
   schemas["SearchResult"] =
@@ -252,8 +254,8 @@ json parameters() {
       {"id", parameter("path", "id", true, reference("ImageId"), "The image's id, percent-encoded, \"/\" included")},
       {"file", parameter("path", "file", true, kText, "The file's name")},
       {"snapshot", parameter("path", "snapshot", true, reference("CollectionName"), "The snapshot's name")},
-      {"limit",
-       parameter("query", "limit", false, {{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}, {"default", 100}}, "Records of a page; fewer where their metadata are over 16 MiB together")},
+      {"limit", parameter("query", "limit", false, {{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}, {"default", 100}},
+                          "Records of a page; fewer where their metadata are over 16 MiB together")},
       {"cursor", parameter("query", "cursor", false, {{"type", "string"}, {"pattern", "^([A-Za-z0-9_-]{4})*([A-Za-z0-9_-]{2,3})?$"}},
                            "next_cursor of the page before")},
       {"size", parameter("query", "size", false, {{"enum", {"thumbnail", "original"}}, {"default", "thumbnail"}}, "What of the image")}};

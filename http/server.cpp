@@ -89,8 +89,7 @@ ErrorAnswer head_too_large() { return {431, "head_too_large", "the request's lin
 std::string whole_answer(const char* status, const ErrorAnswer& answer, const char* headers) {
   const auto body = error_body(answer);
   return std::string("HTTP/1.1 ") + status + "\r\nConnection: close\r\nContent-Type: application/json\r\n" + kRequestIdHeader + ": " +
-         new_request_id() + "\r\n" + headers +
-         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+         new_request_id() + "\r\n" + headers + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {

@@ -63,8 +63,8 @@ std::shared_ptr<const SealedSegment> map_segment(const Sidecar& sidecar, const S
   std::unique_ptr<const Approximation> approximation;
   if (sidecar.type != IndexType::kFlat) {
     try {
-      approximation = read_approximation(name_of(sidecar.type), bytes.subspan(layout.approximation), sidecar.rows, sidecar.dimension,
-                                         files.thresholds);
+      approximation =
+          read_approximation(name_of(sidecar.type), bytes.subspan(layout.approximation), sidecar.rows, sidecar.dimension, files.thresholds);
       // Single rows are looked at: reading ahead would fill the memory with their neighbours.
       ::madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_RANDOM);
     } catch (const std::runtime_error& unreadable) {

@@ -29,7 +29,10 @@ struct BatchLoader::Candidate {
 
 BatchLoader::BatchLoader(const datasets::Dataset& dataset, const encoder::Tokenizer& tokenizer, const encoder::Preprocessing& preprocessing,
                          LoaderOptions options, DataPosition start, const TrainingEvents& events)
-    : tokenizer_(tokenizer), preprocessing_(preprocessing), options_(std::move(options)), stream_(dataset, options_.shuffle, start, events) {
+    : tokenizer_(tokenizer),
+      preprocessing_(preprocessing),
+      options_(std::move(options)),
+      stream_(dataset, options_.shuffle, start, events) {
   if (options_.ahead > 0) producer_ = std::thread([this] { make_ahead(); });
 }
 

@@ -136,7 +136,8 @@ void check_folder(const TrainingOptions& options) {
   }
   if (!newest_checkpoint(options.out / "checkpoints")) {
     if (!fs::exists(options.out / "model")) return;
-    throw std::invalid_argument(options.out.string() + " holds a model and no checkpoint to go on from: take another --out, or --restart, " +
+    throw std::invalid_argument(options.out.string() +
+                                " holds a model and no checkpoint to go on from: take another --out, or --restart, " +
                                 "which removes the model");
   }
   const auto changed = differences(read_text(before), describe(options));

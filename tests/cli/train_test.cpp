@@ -205,8 +205,8 @@ TEST_CASE("an empty line among the classes is refused: the numbers behind it wou
   const TemporaryDirectory data;
   write_file(data.path() / "list.csv", "filepath,label\n" + (kGallery / "cat.png").string() + ",1\n");
   write_file(data.path() / "classes.txt", "dog\n\ncat\n");
-  const std::vector<std::string> command = {"eval",      "zero-shot",   (data.path() / "list.csv").string(),
-                                            "--classes", (data.path() / "classes.txt").string(), "--json"};
+  const std::vector<std::string> command = {
+      "eval", "zero-shot", (data.path() / "list.csv").string(), "--classes", (data.path() / "classes.txt").string(), "--json"};
   const auto refused = run_clipdex(command);
   CHECK(refused.exit_code == 2);
   CHECK_THAT(refused.error, ContainsSubstring("empty line"));

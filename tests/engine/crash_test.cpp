@@ -275,8 +275,7 @@ void copy_and_drop_until_killed(Engine& engine, const std::filesystem::path& sna
       };
     };
     for (int writer = 0; writer < kWriters; ++writer)
-      threads.emplace_back(
-          guarded([&, writer] { write_until_killed(*collection, report, writer, next, seed, of_writer(found, writer)); }));
+      threads.emplace_back(guarded([&, writer] { write_until_killed(*collection, report, writer, next, seed, of_writer(found, writer)); }));
     threads.emplace_back(guarded([&] { search_until_killed(*collection, report, seed); }));
     threads.emplace_back(guarded([&] { copy_and_drop_until_killed(engine, data.parent_path() / "snapshots", seed); }));
     threads.clear();  // never comes back

@@ -175,9 +175,8 @@ TEST_CASE("a small request does not make an answer that fills the memory") {
   const std::string long_text(60'000, 'x');
   json images = json::array();
   for (int i = 0; i < 4; ++i)
-    images.push_back({{"id", "long-" + std::to_string(i)},
-                      {"data", encode_base64(gallery_file("dog.png"))},
-                      {"metadata", {{"text", long_text}}}});
+    images.push_back(
+        {{"id", "long-" + std::to_string(i)}, {"data", encode_base64(gallery_file("dog.png"))}, {"metadata", {{"text", long_text}}}});
   REQUIRE(served.post("/v1/collections/c/images", {{"images", images}})->status == 200);
   json searches = json::array();
   for (int i = 0; i < 100; ++i) searches.push_back({{"id", "long-0"}, {"limit", 8}});

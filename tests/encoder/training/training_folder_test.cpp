@@ -94,7 +94,8 @@ TEST_CASE("validation data that cannot be read ends a training before its first 
   const auto result = training::train(options, {.step =
                                                     [&](const training::StepMetrics& metrics) {
                                                       if (metrics.step != 3) return;
-                                                      for (int i = 0; i < 3; ++i) fs::remove(validation.path() / (std::to_string(i) + ".jpg"));
+                                                      for (int i = 0; i < 3; ++i)
+                                                        fs::remove(validation.path() / (std::to_string(i) + ".jpg"));
                                                     },
                                                 .message = [&](const std::string& text) { messages.push_back(text); }});
   CHECK(result.finished);
