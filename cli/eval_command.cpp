@@ -15,6 +15,7 @@
 #include "cli/json_line.h"
 #include "cli/model_location.h"
 #include "cli/progress.h"
+#include "cli/recall_json.h"
 #include "cli/table.h"
 #include "engine/evaluation.h"
 
@@ -65,12 +66,9 @@ int retrieval(const EvalOptions& options) {
   evaluation.reset();
   const auto& recalls = result.recalls;
   if (options.json) {
-    std::cout << json_line(
-        {{"images", recalls.images},
-         {"captions", recalls.captions},
-         {"failed", result.failed},
-         {"text_to_image", {{"R@1", recalls.text_to_image[0]}, {"R@5", recalls.text_to_image[1]}, {"R@10", recalls.text_to_image[2]}}},
-         {"image_to_text", {{"R@1", recalls.image_to_text[0]}, {"R@5", recalls.image_to_text[1]}, {"R@10", recalls.image_to_text[2]}}}});
+    auto line = recall_json(recalls);
+    line["failed"] = result.failed;
+    std::cout << json_line(line);
   } else {
     const auto row = [](const char* name, const std::array<double, 3>& values) {
       return std::vector<std::string>{name, percent(values[0]), percent(values[1]), percent(values[2])};

@@ -1,6 +1,5 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -15,6 +14,7 @@
 #include "cli/dataset_options.h"
 #include "cli/json_line.h"
 #include "cli/progress.h"
+#include "cli/recall_json.h"
 #include "cli/stop_signal.h"
 #include "cli/table.h"
 #include "engine/training.h"
@@ -39,16 +39,6 @@ std::string line_of(const engine::Recalls& recalls) {
                 recalls.text_to_image[0], recalls.text_to_image[1], recalls.text_to_image[2], recalls.image_to_text[0],
                 recalls.image_to_text[1], recalls.image_to_text[2], recalls.images, recalls.captions);
   return text;
-}
-
-nlohmann::json json_of(const engine::Recalls& recalls) {
-  const auto three = [](const std::array<double, 3>& values) {
-    return nlohmann::json{{"R@1", values[0]}, {"R@5", values[1]}, {"R@10", values[2]}};
-  };
-  return {{"images", recalls.images},
-          {"captions", recalls.captions},
-          {"text_to_image", three(recalls.text_to_image)},
-          {"image_to_text", three(recalls.image_to_text)}};
 }
 
 void report_stop(const TrainOptions& options, const engine::TrainingResult& result) {
@@ -104,7 +94,7 @@ int run_training(const TrainOptions& options) {
                             {"steps", result.steps},
                             {"loss", result.loss},
                             {"bad_samples", result.bad_samples},
-                            {"validation", result.validation ? json_of(*result.validation) : nlohmann::json(nullptr)},
+                            {"validation", result.validation ? recall_json(*result.validation) : nlohmann::json(nullptr)},
                             {"model", result.finished ? nlohmann::json(result.model.string()) : nlohmann::json(nullptr)}});
   }
   if (!result.finished) {

@@ -29,11 +29,10 @@ class AnswerBudget {
 
   // With the source and metadata of each record. Throws HttpError (422).
   void add_record(std::size_t bytes) {
-    if (!has_room(bytes))
+    if (record_bytes_ + bytes > kRecordBytesMax)
       throw invalid_value("the hits' metadata have over 16 MiB: ask for fewer hits, or without metadata (\"include\": [])");
     record_bytes_ += bytes;
   }
-  bool has_room(std::size_t bytes) const { return record_bytes_ + bytes <= kRecordBytesMax; }
 
  private:
   std::size_t hits_ = 0, numbers_ = 0, record_bytes_ = 0;

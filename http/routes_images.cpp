@@ -56,14 +56,13 @@ void list_images(Call& call) {
   const auto page = call.collection()->list(after, limit);
   json images = json::array();
   auto next_after = page.next_after_id;
-  AnswerBudget budget;
+  std::size_t bytes = 0;
   for (const auto& record : page.images) {
-    const auto bytes = record.source.size() + record.metadata.size();
-    if (!images.empty() && !budget.has_room(bytes)) {
+    bytes += record.source.size() + record.metadata.size();
+    if (!images.empty() && bytes > AnswerBudget::kRecordBytesMax) {
       next_after = page.images[images.size() - 1].id;  // a page is shorter where metadata are long
       break;
     }
-    if (!images.empty()) budget.add_record(bytes);
     images.push_back(to_json(record));
   }
   json next = next_after.empty() ? json(nullptr) : json(encode_base64url(next_after));

@@ -104,10 +104,11 @@ Points recalls(std::span<const StepMetrics> history, std::size_t k, bool text_to
     const auto& all = text_to_image ? metrics.validation->text_to_image : metrics.validation->image_to_text;
     points.emplace_back(static_cast<double>(metrics.step), all[k]);
   }
+  // The last one of many, so that the curve ends where it ends.
   const std::size_t each = points.size() / kPointsMax + 1;
-  for (std::size_t i = 0; each > 1 && i * each < points.size(); ++i) points[i] = points[std::min((i + 1) * each, points.size()) - 1];
-  points.resize((points.size() + each - 1) / each);
-  return points;
+  Points kept;
+  for (std::size_t first = 0; first < points.size(); first += each) kept.push_back(points[std::min(first + each, points.size()) - 1]);
+  return kept;
 }
 
 }  // namespace
