@@ -1,6 +1,6 @@
 // Does an ingest take longer than its parts? JPEG files go through the whole engine (four requests of 64 at a time, durable when answered),
 // and through decoding, preprocessing, thumbnails and the encoder one after the other, each with all cores and nothing beside it: what
-// they take together is the limit. Usage: ingest_bench [MODEL...], MODEL of emoji-clip (the built-in one), ViT-B-32.
+// they take together is the limit. And how long a text query takes beside an ingest. Usage: ingest_bench [MODEL...], MODEL of emoji-clip (the built-in one), ViT-B-32.
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
@@ -125,6 +125,43 @@ void ingest(engine::Collection& collection, const std::vector<engine::IngestItem
   if (created != items.size()) throw std::runtime_error("some pictures were not ingested");
 }
 
+struct Waits {
+  double p50 = 0, p99 = 0, most = 0;  // ms
+};
+
+// Text queries, one after the other, as long as `going` says; at least one.
+Waits query_meanwhile(const engine::Collection& collection, const std::function<bool()>& going) {
+  std::vector<double> ms;
+  static std::atomic<int> number = 0;  // none is in the cache
+  do {
+    const auto start = Clock::now();
+    collection.search({.query = engine::TextQuery{"a photo of a red apple " + std::to_string(number++)}});
+    ms.push_back(seconds_since(start) * 1e3);
+  } while (going());
+  std::sort(ms.begin(), ms.end());
+  const auto at = [&](double share) { return ms[static_cast<std::size_t>(share * static_cast<double>(ms.size() - 1))]; };
+  return {.p50 = at(0.5), .p99 = at(0.99), .most = ms.back()};
+}
+
+// Pictures that are not there yet, while somebody searches.
+void run_beside_queries(engine::Collection& collection, std::vector<engine::IngestItem> items) {
+  const auto alone_until = Clock::now() + std::chrono::seconds(3);
+  const auto alone = query_meanwhile(collection, [&] { return Clock::now() < alone_until; });
+  for (auto& item : items) item.id += "-again", item.bytes += "-again";
+  std::atomic<bool> ingesting = true;
+  Waits beside;
+  double seconds = 0;
+  {
+    std::jthread asking([&] { beside = query_meanwhile(collection, [&] { return ingesting.load(); }); });
+    const auto start = Clock::now();
+    ingest(collection, items);
+    seconds = seconds_since(start);
+    ingesting = false;
+  }
+  std::printf("  a text query alone: p50 %.1f ms, p99 %.1f; beside the ingest (%.1f images/s then): p50 %.1f ms, p99 %.1f, at most %.1f\n",
+              alone.p50, alone.p99, static_cast<double>(items.size()) / seconds, beside.p50, beside.p99, beside.most);
+}
+
 void run(const std::string& name, const fs::path& model, std::size_t count, const fs::path& data) {
   const auto items = make_items(count);
   engine::Engine engine({.data_directory = data, .model = model});
@@ -157,6 +194,7 @@ void run(const std::string& name, const fs::path& model, std::size_t count, cons
   print("thumbnail", parts.thumbnail);
   print("encode", parts.encode);
   print("write", write);
+  run_beside_queries(*collection, items);
 }
 
 }  // namespace

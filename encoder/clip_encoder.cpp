@@ -128,6 +128,7 @@ ClipEncoder::ClipEncoder(const std::filesystem::path& model, const EncoderOption
 ClipEncoder::~ClipEncoder() = default;
 
 void ClipEncoder::expect_query() const { impl_->image_steps.query(); }
+std::size_t ClipEncoder::query_images_per_step() const { return impl_->image_steps.within(StepSize::kStepAlone); }
 CoreBudget& ClipEncoder::cores() const { return impl_->thread.cores(); }
 const ModelInfo& ClipEncoder::info() const { return impl_->info; }
 const ClipConfig& ClipEncoder::config() const { return impl_->directory.config; }

@@ -51,6 +51,9 @@ class ClipEncoder {
   // A query's picture is about to come, as soon as it is decoded: batches' steps are short from now on.
   void expect_query() const;
 
+  // How many query pictures may be encoded together so that other queries do not wait long for them: at least one.
+  std::size_t query_images_per_step() const;
+
   const ModelInfo& info() const;
   const ClipConfig& config() const;
   const Preprocessing& preprocessing() const;

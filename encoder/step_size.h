@@ -26,9 +26,13 @@ class StepSize {
   std::size_t next(Urgency urgency) const {
     const Clock::time_point last{Clock::duration(last_query_.load(std::memory_order_relaxed))};
     if (urgency == Urgency::kQuery) return most_;
+    return within(Clock::now() - last > kRemembered ? kStepAlone : kStepBesideQueries);
+  }
+
+  // That take about so long together.
+  std::size_t within(std::chrono::duration<double> time) const {
     const double each = seconds_each_.load(std::memory_order_relaxed);
     if (each <= 0) return 1;  // nobody knows yet
-    const std::chrono::duration<double> time = Clock::now() - last > kRemembered ? kStepAlone : kStepBesideQueries;
     return std::clamp(static_cast<std::size_t>(time.count() / each), std::size_t{1}, most_);
   }
 

@@ -74,19 +74,40 @@ std::vector<float> query_vector(const CollectionParts& parts, const SearchReques
   return unit_vector(std::get<VectorQuery>(request.query).values, parts.resources.encoder->dimension());
 }
 
-// The records of one query's hits. False if the store has lost some of their rows since.
-bool read_records(const CollectionParts& parts, const SearchRequest& request, std::vector<index::Hit> hits, std::vector<SearchHit>& found) {
-  hits.erase(hits.begin(), hits.begin() + static_cast<std::ptrdiff_t>(std::min(request.offset, hits.size())));
-  std::vector<std::uint64_t> rows;
-  rows.reserve(hits.size());
-  for (const auto& hit : hits) rows.push_back(hit.row);
-  auto records = parts.store->get_many(rows);
+// What the records of a call's hits may still hold.
+class RecordBudget {
+ public:
+  void take(const ImageRecord& record) {
+    const std::size_t bytes = record.source.size() + record.metadata.size();
+    if (bytes > left_)
+      throw std::invalid_argument("the hits' metadata have over 16 MiB: ask for fewer hits, or without metadata (\"include\": [])");
+    left_ -= bytes;
+  }
+
+ private:
+  std::size_t left_ = kSearchRecordBytesMax;
+};
+
+// The records of one query's hits, some at a time: what is over the budget is not read. False if the store has lost some of their rows
+// since.
+bool read_records(const CollectionParts& parts, const SearchRequest& request, std::span<const index::Hit> hits, RecordBudget& budget,
+                  std::vector<SearchHit>& found) {
+  constexpr std::size_t kRecordsAtOnce = 100;
+  hits = hits.subspan(std::min(request.offset, hits.size()));
   found.clear();
-  for (std::size_t i = 0; i < hits.size(); ++i) {
-    if (!records[i]) continue;
-    SearchHit hit{.record = std::move(*records[i]), .score = hits[i].score, .vector = {}};
-    if (request.include_vector) hit.vector = parts.store->embedding(hits[i].row).value_or(std::vector<float>{});
-    found.push_back(std::move(hit));
+  for (std::size_t begin = 0; begin < hits.size(); begin += kRecordsAtOnce) {
+    const auto some = hits.subspan(begin, std::min(kRecordsAtOnce, hits.size() - begin));
+    std::vector<std::uint64_t> rows;
+    for (const auto& hit : some) rows.push_back(hit.row);
+    auto records = parts.store->get_many(rows);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      if (!records[i]) continue;
+      SearchHit hit{.record = std::move(*records[i]), .score = some[i].score, .vector = {}};
+      if (!request.include_metadata) hit.record.metadata.clear();
+      budget.take(hit.record);
+      if (request.include_vector) hit.vector = parts.store->embedding(some[i].row).value_or(std::vector<float>{});
+      found.push_back(std::move(hit));
+    }
   }
   return found.size() == hits.size();
 }
@@ -100,29 +121,34 @@ index::SearchOptions index_options(const SearchRequest& request) {
 }
 
 // Searches the index for queries of the same options at once and reads the hits' records. Returns those whose rows the store no longer has.
-std::vector<Query*> search_together(const CollectionParts& parts, std::span<Query* const> queries) {
+std::vector<Query*> search_together(const CollectionParts& parts, std::span<Query* const> queries, RecordBudget& budget) {
   std::vector<float> vectors;
   for (const auto* query : queries) vectors.insert(vectors.end(), query->vector.begin(), query->vector.end());
   StageTimer searching(parts.resources.metrics->index_search);
-  auto hits = parts.index->snapshot()->search(vectors, queries.size(), index_options(*queries.front()->request));
+  const auto hits = parts.index->snapshot()->search(vectors, queries.size(), index_options(*queries.front()->request));
   searching.stop();
   const StageTimer reading(parts.resources.metrics->records);
   std::vector<Query*> again;
   for (std::size_t i = 0; i < queries.size(); ++i) {
     guarded(*queries[i], [&] {
-      if (!read_records(parts, *queries[i]->request, std::move(hits[i]), queries[i]->outcome->result.hits)) again.push_back(queries[i]);
+      RecordBudget taken = budget;  // what is searched once more is counted once
+      if (read_records(parts, *queries[i]->request, hits[i], taken, queries[i]->outcome->result.hits)) {
+        budget = taken;
+      } else {
+        again.push_back(queries[i]);
+      }
     });
   }
   return again;
 }
 
-void search_group(const CollectionParts& parts, CollectionWriter& writer, std::vector<Query*> queries) {
+void search_group(const CollectionParts& parts, CollectionWriter& writer, std::vector<Query*> queries, RecordBudget& budget) {
   // A row that the store no longer has belongs to a write that is about to publish what came in its place: that is short, and waited for.
   constexpr int kAttempts = 3;
   try {
     for (int attempt = 0; attempt < kAttempts && !queries.empty(); ++attempt) {
       if (attempt > 0) writer.wait_until_published();
-      queries = search_together(parts, queries);
+      queries = search_together(parts, queries, budget);
     }
   } catch (...) {
     for (auto* query : queries) query->outcome->error = std::current_exception();
@@ -167,7 +193,8 @@ std::vector<SearchOutcome> search_collection(const CollectionParts& parts, Colle
     const auto options = index_options(*query.request);
     groups[{options.limit, options.exact, options.min_score}].push_back(&query);
   }
-  for (auto& [options, group] : groups) search_group(parts, writer, std::move(group));
+  RecordBudget budget;
+  for (auto& [options, group] : groups) search_group(parts, writer, std::move(group), budget);
   for (auto& outcome : outcomes) {
     outcome.result.encode_ms = encode_ms;
     outcome.result.search_ms = ms_since(searching);

@@ -143,16 +143,34 @@ std::vector<PreparedImage> ImagePreparation::prepare(std::span<const std::string
 
 std::vector<float> ImagePreparation::embed(const std::string& file, Places::Clock::time_point until) const {
   const Place place(queries_, until);
-  std::vector<float> pixels;
+  Waiting mine;
   {
     const StageTimer timer(metrics_.decode);
     encoder_->expect_query();
     const CoreBudget::Worker core(encoder_->cores(), Urgency::kQuery);
-    pixels = preprocess(decode(file, /*thumbnail=*/false), encoder_->preprocessing());
+    mine.pixels = preprocess(decode(file, /*thumbnail=*/false), encoder_->preprocessing());
   }
   const StageTimer timer(metrics_.encode_image);
   const GaugeHold queued(metrics_.encode_image_queue);
-  return encoder_->encode_pixels(pixels, 1).values;
+  query_line_.pass(
+      mine, [this](const auto& line) { return std::min(line.size(), encoder_->query_images_per_step()); },
+      [this](std::span<Waiting* const> group) { encode_together(group); });
+  return std::move(mine.embedding);
+}
+
+void ImagePreparation::encode_together(std::span<Waiting* const> group) const noexcept {
+  try {
+    metrics_.image_batch.observe(group.size());
+    std::vector<float> pixels;
+    for (auto* one : group) pixels.insert(pixels.end(), one->pixels.begin(), one->pixels.end());
+    const auto embeddings = encoder_->encode_pixels(pixels, group.size());
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      const auto row = embeddings.row(i);
+      group[i]->embedding.assign(row.begin(), row.end());
+    }
+  } catch (...) {
+    for (auto* one : group) one->error = std::current_exception();
+  }
 }
 
 }  // namespace clipdex::engine

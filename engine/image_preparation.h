@@ -12,6 +12,7 @@
 #include "engine/metrics.h"
 #include "engine/model.h"
 #include "engine/places.h"
+#include "engine/waiting_line.h"
 #include "engine/worker_pool.h"
 
 namespace clipdex::engine {
@@ -35,6 +36,7 @@ struct PreparationOptions {
 
 // One for a process and its model. Any thread may call it. However many requests there are: threads that compute are never more than cores
 // (CoreBudget), no more pictures than cores are decoded at any time, and no more than kBatchesMax batches of pixels wait for the encoder.
+// Query pictures that come while the encoder computes are encoded together, as query texts are (query_encoder.h).
 class ImagePreparation {
  public:
   // `metrics` must outlive it.
@@ -54,16 +56,23 @@ class ImagePreparation {
   static constexpr std::size_t kBatchesMax = 4;
   class Place;
   struct Batch;
+  // A query's picture that waits for the encoder.
+  struct Waiting : WaitingCaller {
+    std::vector<float> pixels;     // [3, height, width]
+    std::vector<float> embedding;  // when done
+  };
 
   Image decode(const std::string& file, bool thumbnail) const;
   void prepare_one(const std::string& file, bool thumbnail, PreparedImage& prepared, float* pixels) const;
   void decode_batch(Batch& batch, bool thumbnails) const;
   void encode_batch(Batch& batch) const;
+  void encode_together(std::span<Waiting* const> group) const noexcept;
 
   std::shared_ptr<const ClipEncoder> encoder_;
   PreparationOptions options_;
   Metrics& metrics_;
   mutable Places batches_{kBatchesMax}, queries_;
+  mutable WaitingLine<Waiting> query_line_;
   mutable WorkerPool workers_;
 };
 

@@ -127,7 +127,7 @@ struct Metrics {
 
   // What goes to the encoder together.
   SizeHistogram text_batch;   // query texts
-  SizeHistogram image_batch;  // pictures of an ingest
+  SizeHistogram image_batch;  // pictures in one call of the encoder
 
   // The cache of query embeddings.
   Counter query_cache_hits;

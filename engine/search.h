@@ -34,6 +34,7 @@ struct SearchRequest {
   std::optional<float> min_score;
   bool exact = false;
   bool include_vector = false;
+  bool include_metadata = true;
 };
 
 struct SearchHit {
@@ -57,5 +58,7 @@ struct SearchOutcome {
 
 inline constexpr std::size_t kSearchLimitMax = 1000;
 inline constexpr std::size_t kSearchWindowMax = 10'000;
+// Of the sources and metadata of all hits of one call, that of search_many() too.
+inline constexpr std::size_t kSearchRecordBytesMax = std::size_t{16} << 20;
 
 }  // namespace clipdex::engine

@@ -8,12 +8,11 @@
 
 namespace clipdex::http {
 
-// Of all hits or records of one answer. One thread at a time.
+// Of all hits of one answer; their metadata are the engine's to count (kSearchRecordBytesMax). One thread at a time.
 class AnswerBudget {
  public:
   static constexpr std::size_t kHitsMax = 5'000;
   static constexpr std::size_t kVectorNumbersMax = 2'000'000;
-  static constexpr std::size_t kRecordBytesMax = std::size_t{16} << 20;
 
   // Before a search: hits that it may have, and the numbers of each one's vector if those are asked for. Throws HttpError (422).
   void ask(std::size_t hits, std::size_t numbers_each) {
@@ -27,15 +26,8 @@ class AnswerBudget {
                           std::to_string(kVectorNumbersMax) + " are possible in one answer: ask for fewer hits, or without vectors");
   }
 
-  // With the source and metadata of each record. Throws HttpError (422).
-  void add_record(std::size_t bytes) {
-    if (record_bytes_ + bytes > kRecordBytesMax)
-      throw invalid_value("the hits' metadata have over 16 MiB: ask for fewer hits, or without metadata (\"include\": [])");
-    record_bytes_ += bytes;
-  }
-
  private:
-  std::size_t hits_ = 0, numbers_ = 0, record_bytes_ = 0;
+  std::size_t hits_ = 0, numbers_ = 0;
 };
 
 }  // namespace clipdex::http

@@ -33,15 +33,15 @@ void set_query(const Fields& fields, std::optional<std::string> image, engine::S
     throw malformed("a search has exactly one of \"text\", \"image\", \"id\" and \"vector\", and here are " + std::to_string(queries));
 }
 
-void set_includes(const json& include, const std::string& path, SearchCall& call) {
+void set_includes(const json& include, const std::string& path, engine::SearchRequest& request) {
   if (!include.is_array()) throw malformed("\"" + path + "\" is not an array");
-  call.include_metadata = false;
+  request.include_metadata = false;
   for (const auto& name : include) {
     if (!name.is_string()) throw malformed("\"" + path + "\" is not an array of strings");
     if (name == "metadata") {
-      call.include_metadata = true;
+      request.include_metadata = true;
     } else if (name == "vector") {
-      call.request.include_vector = true;
+      request.include_vector = true;
     } else {
       throw invalid_value("\"" + path + "\" may hold \"metadata\" and \"vector\", not \"" + name.get<std::string>() + "\"");
     }
@@ -75,19 +75,19 @@ json metadata_of(const engine::ImageRecord& record) {
 
 }  // namespace
 
-SearchCall parse_search(const Fields& fields, std::optional<std::string> image) {
+engine::SearchRequest parse_search(const Fields& fields, std::optional<std::string> image) {
   fields.allow({"text", "image", "id", "vector", "limit", "offset", "min_score", "exact", "include"});
-  SearchCall call;
-  set_query(fields, std::move(image), call.request);
-  call.request.limit = fields.count("limit").value_or(call.request.limit);
-  call.request.offset = fields.count("offset").value_or(call.request.offset);
-  if (const auto score = fields.number("min_score")) call.request.min_score = static_cast<float>(*score);
-  call.request.exact = fields.flag("exact").value_or(false);
-  if (fields.has("include")) set_includes(fields["include"], fields.path("include"), call);
-  return call;
+  engine::SearchRequest request;
+  set_query(fields, std::move(image), request);
+  request.limit = fields.count("limit").value_or(request.limit);
+  request.offset = fields.count("offset").value_or(request.offset);
+  if (const auto score = fields.number("min_score")) request.min_score = static_cast<float>(*score);
+  request.exact = fields.flag("exact").value_or(false);
+  if (fields.has("include")) set_includes(fields["include"], fields.path("include"), request);
+  return request;
 }
 
-SearchCall parse_search_form(Body body) {
+engine::SearchRequest parse_search_form(Body body) {
   json fields = json::object();
   std::optional<std::string> image;
   for (auto& part : body.parts) {
@@ -115,7 +115,7 @@ json to_json(const engine::ImageRecord& record) {
           {"metadata", metadata_of(record)}};
 }
 
-json to_json(const engine::SearchResult& result, const SearchCall& call, AnswerBudget* budget) {
+json to_json(const engine::SearchResult& result, const engine::SearchRequest& request) {
   json hits = json::array();
   for (const auto& found : result.hits) {
     json hit = {{"id", found.record.id},
@@ -123,9 +123,8 @@ json to_json(const engine::SearchResult& result, const SearchCall& call, AnswerB
                 {"width", found.record.width},
                 {"height", found.record.height},
                 {"source", found.record.source}};
-    if (budget != nullptr) budget->add_record(found.record.source.size() + (call.include_metadata ? found.record.metadata.size() : 0));
-    if (call.include_metadata) hit["metadata"] = metadata_of(found.record);
-    if (call.request.include_vector) hit["vector"] = shortest(found.vector);
+    if (request.include_metadata) hit["metadata"] = metadata_of(found.record);
+    if (request.include_vector) hit["vector"] = shortest(found.vector);
     hits.push_back(std::move(hit));
   }
   const auto rounded = [](double ms) { return std::round(ms * 1000) / 1000; };

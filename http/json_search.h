@@ -5,24 +5,17 @@
 #include <string>
 
 #include "engine/search.h"
-#include "http/answer_budget.h"
 #include "http/body.h"
 #include "http/json_fields.h"
 
 namespace clipdex::http {
 
-struct SearchCall {
-  engine::SearchRequest request;
-  bool include_metadata = true;
-};
-
 // image: the file of a form's part, which stands for the field of that name.
-SearchCall parse_search(const Fields& fields, std::optional<std::string> image = {});
+engine::SearchRequest parse_search(const Fields& fields, std::optional<std::string> image = {});
 // A form: an `image` part that is a file, other fields as text.
-SearchCall parse_search_form(Body body);
+engine::SearchRequest parse_search_form(Body body);
 
-// `budget`: of the answer it goes into; throws HttpError where that would be too large.
-json to_json(const engine::SearchResult& result, const SearchCall& call, AnswerBudget* budget = nullptr);
+json to_json(const engine::SearchResult& result, const engine::SearchRequest& request);
 json to_json(const engine::ImageRecord& record);
 
 // The client's side.

@@ -12,9 +12,9 @@ std::string to_json_text(const std::vector<engine::LabelProbability>& labels) { 
 
 std::string to_json_text(const engine::SearchHit& hit) {
   const engine::SearchResult one{.hits = {hit}};
-  SearchCall call;
-  call.request.include_vector = !hit.vector.empty();
-  return json_line(to_json(one, call)["hits"][0]);
+  engine::SearchRequest request;
+  request.include_vector = !hit.vector.empty();
+  return json_line(to_json(one, request)["hits"][0]);
 }
 
 }  // namespace clipdex::http

@@ -59,7 +59,7 @@ void list_images(Call& call) {
   std::size_t bytes = 0;
   for (const auto& record : page.images) {
     bytes += record.source.size() + record.metadata.size();
-    if (!images.empty() && bytes > AnswerBudget::kRecordBytesMax) {
+    if (!images.empty() && bytes > engine::kSearchRecordBytesMax) {
       next_after = page.images[images.size() - 1].id;  // a page is shorter where metadata are long
       break;
     }

@@ -1,3 +1,4 @@
+#include "http/answer_budget.h"
 #include "http/errors.h"
 #include "http/json_search.h"
 #include "http/router.h"
@@ -26,13 +27,11 @@ json search_many(const Call& call, const engine::Collection& collection, const j
   json results = json::array();
   AnswerBudget budget;
   std::vector<engine::SearchRequest> requests;
-  std::vector<std::pair<std::size_t, SearchCall>> calls;  // by their place among the results
+  std::vector<std::size_t> places;  // of their results
   for (std::size_t i = 0; i < searches.size(); ++i) {
     try {
-      auto search = parse_search(Fields(searches[i], "searches[" + std::to_string(i) + "]"));
-      requests.push_back(std::move(search.request));
-      search.request = {.include_vector = requests.back().include_vector};
-      calls.emplace_back(i, std::move(search));
+      requests.push_back(parse_search(Fields(searches[i], "searches[" + std::to_string(i) + "]")));
+      places.push_back(i);
       results.push_back(nullptr);
     } catch (...) {
       results.push_back(failure(call, std::current_exception()));
@@ -41,12 +40,7 @@ json search_many(const Call& call, const engine::Collection& collection, const j
   for (const auto& request : requests) ask(call, budget, request);
   const auto outcomes = collection.search_many(requests);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    const auto& [place, search] = calls[i];
-    try {
-      results[place] = outcomes[i].error ? failure(call, outcomes[i].error) : to_json(outcomes[i].result, search, &budget);
-    } catch (const HttpError&) {
-      results[place] = failure(call, std::current_exception());
-    }
+    results[places[i]] = outcomes[i].error ? failure(call, outcomes[i].error) : to_json(outcomes[i].result, requests[i]);
   }
   return {{"results", std::move(results)}};
 }
@@ -58,18 +52,18 @@ void post_search(Call& call) {
   const auto collection = call.collection();
   AnswerBudget budget;
   if (call.body.multipart) {
-    const auto search = parse_search_form(std::move(call.body));
-    ask(call, budget, search.request);
-    return call.answer(200, to_json(collection->search(search.request), search, &budget));
+    const auto request = parse_search_form(std::move(call.body));
+    ask(call, budget, request);
+    return call.answer(200, to_json(collection->search(request), request));
   }
   const json body = call.json_body();
   if (body.is_object() && body.contains("searches")) {
     Fields(body, "").allow({"searches"});
     return call.answer(200, search_many(call, *collection, body["searches"]));
   }
-  const auto search = parse_search(Fields(body, ""));
-  ask(call, budget, search.request);
-  call.answer(200, to_json(collection->search(search.request), search, &budget));
+  const auto request = parse_search(Fields(body, ""));
+  ask(call, budget, request);
+  call.answer(200, to_json(collection->search(request), request));
 }
 
 }  // namespace clipdex::http

@@ -95,6 +95,33 @@ TEST_CASE("with --id-from hash the ids are content hashes, and a copy under anot
   CHECK(lines[1].at("status") == "unchanged");
 }
 
+TEST_CASE("an ingest into a data directory ends when the index is built") {
+  const TemporaryDirectory directory;
+  const auto folder = directory.path() / "pictures", data = directory.path() / "data";
+  // More than one sealed segment of the index holds; of the same bytes, so that few of them are encoded.
+  constexpr int kCopies = 22;
+  int files = 0;
+  for (int copy = 0; copy < kCopies; ++copy) {
+    const auto place = folder / std::to_string(copy);
+    fs::create_directories(place);
+    for (const auto& entry : fs::directory_iterator(kGallery)) {
+      if (entry.path().extension() != ".png") continue;
+      fs::create_symlink(entry.path(), place / entry.path().filename());
+      ++files;
+    }
+  }
+  REQUIRE(run_clipdex({"collection", "create", "many", "--index", "hnsw", "--data", data.string()}).exit_code == 0);
+  const auto outcome = run_clipdex({"ingest", folder.string(), "-c", "many", "--data", data.string()});
+  CAPTURE(outcome.error);
+  REQUIRE(outcome.exit_code == 0);
+  const auto statistics = output_of({"stats", "--data", data.string(), "--json"});
+  REQUIRE(statistics.size() == 1);
+  CHECK(statistics[0].at("images") == files);
+  const auto& index = statistics[0].at("index");
+  CHECK(index.at("types").value("hnsw", 0) >= 8192);
+  CHECK(index.at("types").value("flat", 0) == 0);
+}
+
 TEST_CASE("hidden files, other kinds of files and links to folders are left out of a folder") {
   const TemporaryDirectory directory;
   const auto folder = copy_pictures(directory.path() / "pictures", {"rocket.png"});

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <numeric>
 #include <thread>
 #include <vector>
 
@@ -54,4 +55,40 @@ TEST_CASE("query pictures beyond the limit are refused, and those within it are 
       callers.emplace_back([&] { right += narrow.embed(cat, narrow.patience_end()).size() == encoder->dimension() ? 1 : 0; });
   }
   CHECK(right == 8);
+}
+
+TEST_CASE("query pictures at the same time get each its own embedding, and share the encoder's steps") {
+  clipdex::engine::Metrics metrics;
+  const auto encoder = std::make_shared<const ClipEncoder>(clipdex::tests::kModel);
+  const ImagePreparation preparation(encoder, PreparationOptions{}, metrics);
+  std::vector<std::string> files;
+  for (const auto* name : {"cat.png", "dog.png", "rocket.png", "red-apple.png", "lemon.png", "scene-000.png", "tomato.png", "guide-dog.png"})
+    files.push_back(clipdex::tests::gallery_file(name));
+  std::vector<const std::string*> pointers;
+  for (const auto& file : files) pointers.push_back(&file);
+  const auto wanted = preparation.prepare(pointers, /*thumbnails=*/false);
+  const auto calls = [&] {
+    const auto counts = metrics.image_batch.read().counts;
+    return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+  };
+
+  std::uint64_t pictures = 0;
+  const auto calls_before = calls();
+  constexpr int kRoundsMax = 200;  // whether two of them meet at the encoder is up to the scheduler
+  for (int round = 0; round < kRoundsMax && calls() - calls_before == pictures; ++round) {
+    std::vector<std::vector<float>> found(files.size());
+    {
+      std::vector<std::jthread> callers;
+      for (std::size_t i = 0; i < files.size(); ++i)
+        callers.emplace_back([&, i] { found[i] = preparation.embed(files[i], preparation.patience_end()); });
+    }
+    pictures += files.size();
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      REQUIRE(found[i].size() == encoder->dimension());
+      double dot = 0;
+      for (std::size_t j = 0; j < found[i].size(); ++j) dot += static_cast<double>(found[i][j]) * wanted[i].embedding[j];
+      CHECK(dot > 0.99999);
+    }
+  }
+  CHECK(calls() - calls_before < pictures);
 }

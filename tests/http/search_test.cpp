@@ -186,5 +186,5 @@ TEST_CASE("a small request does not make an answer that fills the memory") {
   CHECK(results[99].at("error").at("status") == 422);
   CHECK(results[99].at("error").at("message").get<std::string>().find("include") != std::string::npos);
   for (auto& search : searches) search["include"] = json::array();
-  CHECK(served.post(kSearch, {{"searches", searches}})->status == 200);
+  CHECK(body_of(served.post(kSearch, {{"searches", searches}})).at("results").at(99).contains("hits"));
 }

@@ -29,6 +29,7 @@ std::filesystem::path prepared(const std::filesystem::path& data, bool with_gall
 }  // namespace
 
 Page::Page(bool with_gallery) : server(prepared(directory.path() / "data", with_gallery)), client(server.url()) {}
+Page::Page(const std::filesystem::path& data) : server(data), client(server.url()) {}
 
 Page::~Page() {
   if (std::uncaught_exceptions() == 0) return;

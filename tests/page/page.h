@@ -15,9 +15,10 @@ struct Shown {
   friend bool operator==(const Shown&, const Shown&) = default;
 };
 
-// A server without collections, or with the gallery, and a browser that shows nothing yet.
+// A server without collections, with the gallery, or of a data directory that is there, and a browser that shows nothing yet.
 struct Page {
   explicit Page(bool with_gallery = false);
+  explicit Page(const std::filesystem::path& data);
   // Leaves a picture of the page where a test fails: build/PRESET/page_test_failure.png.
   ~Page();
 
