@@ -106,6 +106,42 @@ TEST_CASE("Ctrl-C ends a training with a checkpoint") {
   CHECK(fs::exists(out.path() / "run/checkpoints" / name / "training_state.json"));
 }
 
+TEST_CASE("a training that is killed again and again, between and within checkpoints, ends as one that ran through") {
+  const TemporaryDirectory data, out;
+  const auto whole = run_clipdex(tiny_training(data, out.path() / "whole", /*steps=*/"30", /*checkpoint_every=*/"1"));
+  INFO(whole.error);
+  REQUIRE(whole.exit_code == 0);
+  auto command = tiny_training(data, out.path() / "killed", /*steps=*/"30", /*checkpoint_every=*/"1");
+  command.insert(command.begin(), kProgram);
+  const auto checkpoints = out.path() / "killed/checkpoints";
+  const auto newest = [&] {
+    std::string name;
+    if (fs::exists(checkpoints)) {
+      for (const auto& entry : fs::directory_iterator(checkpoints)) {
+        if (fs::exists(entry.path() / "training_state.json")) name = std::max(name, entry.path().filename().string());
+      }
+    }
+    return name;
+  };
+  for (int kill = 0; kill < 6; ++kill) {
+    ChildProcess process(command);
+    const auto before = newest();
+    while (newest() <= before) {
+      REQUIRE_FALSE(process.exit_code());
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(7 * kill));  // somewhere in what comes next
+    process.signal(SIGKILL);
+    process.wait();
+  }
+  command.erase(command.begin());
+  const auto last = run_clipdex(command);
+  INFO(last.error);
+  REQUIRE(last.exit_code == 0);
+  CHECK_THAT(last.error, ContainsSubstring("going on from"));
+  CHECK(read_file(out.path() / "killed/model/model.safetensors") == read_file(out.path() / "whole/model/model.safetensors"));
+}
+
 TEST_CASE("zero-shot accuracy counts the right class among all") {
   const TemporaryDirectory data;
   // The built-in model on its own gallery: a class a picture.
