@@ -8,6 +8,7 @@
 
 #include "cli/arguments.h"
 #include "cli/command.h"
+#include "cli/device_options.h"
 #include "cli/input_files.h"
 #include "cli/json_line.h"
 #include "cli/model_location.h"
@@ -26,6 +27,7 @@ struct ClassifyOptions {
   std::vector<std::string> paths;
   std::string model, server, labels_file, template_set;
   std::vector<std::string> lists, labels, templates;
+  DeviceOptions device;
   std::size_t top = 0;
   bool exact_decode = false, json = false;
 };
@@ -109,7 +111,8 @@ class Classify {
 
   void classify_here(const std::vector<InputFile>& files) {
     const auto encoder =
-        std::make_shared<const engine::ClipEncoder>(options_.model.empty() ? default_model() : std::filesystem::path(options_.model));
+        std::make_shared<const engine::ClipEncoder>(options_.model.empty() ? default_model() : std::filesystem::path(options_.model),
+                                                    options_.device.encoder());
     const engine::LabelClassifier classifier(*encoder, set_);
     engine::Metrics metrics;
     const engine::ImagePreparation preparation(encoder, {.limits = {}, .exact_decode = options_.exact_decode}, metrics);
@@ -198,6 +201,7 @@ void add_classify_command(CLI::App& program, Action& action) {
   command->add_option("--top", options->top, "Labels to print, the most probable first (default: all)")
       ->check(CLI::Range(std::size_t{1}, engine::kPromptsMax));
   auto* model = command->add_option("--model", options->model, "Model directory (default: CLIPDEX_MODEL, else the built-in model)");
+  add_device_options(*command, options->device);
   auto* exact_decode = command->add_flag("--exact-decode", options->exact_decode, kExactDecodeHelp);
   command->add_option("--server", options->server, "Address of a running clipdex, whose model and way of decoding are used instead")
       ->check(check_address)

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "cli/command.h"
+#include "cli/device_options.h"
 #include "cli/model_location.h"
 #include "cli/numpy_file.h"
 #include "cli/picture.h"
@@ -19,6 +20,7 @@ struct EmbedOptions {
   std::string model;
   // (kind of option, value), in the order of the command line.
   std::vector<std::pair<std::string, std::string>> inputs;
+  DeviceOptions device;
   bool raw = false, exact_decode = false, json = false;
 };
 
@@ -64,7 +66,8 @@ engine::Embeddings embed_pixels(const engine::ClipEncoder& encoder, const std::s
 
 int embed(const EmbedOptions& options) {
   if (options.inputs.empty()) throw std::invalid_argument("nothing to embed: name --text, --image, --token-ids or --pixels");
-  const engine::ClipEncoder encoder(options.model.empty() ? default_model() : std::filesystem::path(options.model));
+  const engine::ClipEncoder encoder(options.model.empty() ? default_model() : std::filesystem::path(options.model),
+                                    options.device.encoder());
   const bool normalize = !options.raw;
   const auto decoding = options.exact_decode ? engine::DecodeOptions{} : engine::reduced_decoding(encoder.preprocessing());
   for (const auto& [kind, value] : options.inputs) {
@@ -87,6 +90,7 @@ void add_embed_command(CLI::App& program, Action& action) {
   auto* command = program.add_subcommand("embed", "Print the embeddings of texts and pictures, a JSON line each, in the order given");
   auto options = std::make_shared<EmbedOptions>();
   command->add_option("--model", options->model, "Model directory (default: CLIPDEX_MODEL, else the built-in model)");
+  add_device_options(*command, options->device);
   for (const auto& [name, what] : std::map<std::string, std::string>{
            {"--text", "A text"},
            {"--image", "A picture's file"},

@@ -11,6 +11,7 @@
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/dataset_options.h"
+#include "cli/device_options.h"
 #include "cli/input_files.h"
 #include "cli/json_line.h"
 #include "cli/model_location.h"
@@ -28,6 +29,7 @@ struct EvalOptions {
   std::vector<std::string> words;
   datasets::DatasetOptions data;
   std::string model, classes_file, template_set{engine::kDefaultTemplates};
+  DeviceOptions device;
   std::size_t captions = 5;
   bool json = false;
 };
@@ -43,7 +45,7 @@ class Evaluation {
  public:
   explicit Evaluation(const EvalOptions& options)
       : dataset(datasets::Dataset::open(options.words, options.data)),
-        encoder(options.model.empty() ? default_model() : std::filesystem::path(options.model)),
+        encoder(options.model.empty() ? default_model() : std::filesystem::path(options.model), options.device.encoder()),
         progress_("evaluating images", std::nullopt) {
     events.progress = [this](std::size_t images) { progress_.advance(images); };
     events.bad_sample = [this](const std::string& where, const std::string& why) {
@@ -128,6 +130,7 @@ CLI::App* add_measure(CLI::App& command, const char* name, const char* what, Eva
   auto* measure = command.add_subcommand(name, what);
   measure->add_option("data", options.words, std::string("Data: ") + kDatasetHelp)->required()->check(check_not_empty);
   measure->add_option("--model", options.model, "Model directory or checkpoint (default: CLIPDEX_MODEL, else the built-in model)");
+  add_device_options(*measure, options.device);
   add_dataset_options(*measure, options.data);
   measure->add_flag("--json", options.json, "One JSON line on stdout");
   return measure;

@@ -10,6 +10,7 @@
 
 #include "cli/arguments.h"
 #include "cli/command.h"
+#include "cli/device_options.h"
 #include "cli/model_location.h"
 #include "cli/picture.h"
 #include "cli/stop_signal.h"
@@ -25,6 +26,7 @@ struct ServeOptions {
   http::ServerOptions server;
   engine::ImageLimits limits;
   int encoder_threads = 0;
+  DeviceOptions device;
   bool exact_decode = false;
   int idle_seconds = 30, silence_seconds = 10, head_seconds = 30, body_seconds = 300;
   std::string log_format = "text";
@@ -48,8 +50,10 @@ void say(const std::string& text) { std::fprintf(stderr, "clipdex: %s\n", text.c
 void introduce(const engine::Engine& engine, const ServeOptions& options, double seconds) {
   const auto& model = engine.encoder().info();
   char line[256];
-  std::snprintf(line, sizeof line, "model %s (%s, %.1f M parameters, %zu dimensions)", model.name.c_str(), model.architecture.c_str(),
-                static_cast<double>(model.parameters) / 1e6, engine.encoder().dimension());
+  const auto& encoder = engine.encoder();
+  std::snprintf(line, sizeof line, "model %s (%s, %.1f M parameters, %zu dimensions) on %s in %s", model.name.c_str(),
+                model.architecture.c_str(), static_cast<double>(model.parameters) / 1e6, encoder.dimension(),
+                engine::name_of(encoder.device()).c_str(), std::string(engine::name_of(encoder.precision())).c_str());
   say(line);
   const auto collections = engine.collections();
   say("data directory " + options.data + ", " + std::to_string(collections.size()) +
@@ -91,7 +95,7 @@ int serve(ServeOptions options) {
   engine::Engine engine({.data_directory = options.data,
                          .model = options.model.empty() ? default_model() : std::filesystem::path(options.model),
                          .limits = options.limits,
-                         .encoder = {.threads = options.encoder_threads},
+                         .encoder = options.device.encoder(options.encoder_threads),
                          .exact_decode = options.exact_decode,
                          .query_cache_bytes = options.query_cache,
                          .index = options.index});
@@ -156,6 +160,7 @@ void add_serve_command(CLI::App& program, Action& action) {
   command->add_option("--idle-timeout", options->idle_seconds, "Seconds until an idle connection is closed")
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
+  add_device_options(*command, options->device);
   command->add_option("--encoder-threads", options->encoder_threads, "Threads of the encoder (default: one a core)")
       ->check(CLI::Range(1, 1024));
   command

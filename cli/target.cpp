@@ -156,6 +156,7 @@ void add_target_options(CLI::App& command, TargetOptions& options, bool with_col
       .add_option("--model", options.model,
                   "With --data: the model's directory or checkpoint (default: CLIPDEX_MODEL, else the built-in model)")
       ->check(check_not_empty);
+  add_device_options(command, options.device, "With --data: ");
   if (with_collection) command.add_option("-c,--collection", options.collection, "Collection")->check(check_text)->capture_default_str();
 }
 
@@ -186,9 +187,12 @@ std::unique_ptr<Target> open_target(const TargetOptions& options, DataDirectory 
     return std::make_unique<LocalTarget>(
         engine::EngineOptions{.data_directory = place.data,
                               .model = options.model.empty() ? default_model() : std::filesystem::path(options.model),
+                              .encoder = options.device.encoder(),
                               .exact_decode = options.exact_decode});
   }
   if (!options.model.empty()) throw std::invalid_argument("--model goes with --data: a server has its model already");
+  // CLIPDEX_DEVICE may be set for another command.
+  if (!options.device.precision.empty()) throw std::invalid_argument("--precision goes with --data: a server has its own (serve --precision)");
   if (options.exact_decode) throw std::invalid_argument("--exact-decode goes with --data: a server has its own (serve --exact-decode)");
   return std::make_unique<ServerTarget>(place.server);
 }

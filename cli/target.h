@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/device_options.h"
 #include "engine/engine.h"
 #include "engine/known_images.h"
 
@@ -23,9 +24,10 @@ namespace clipdex::cli {
 struct TargetOptions {
   std::string server, data, model, collection = "images";
   bool exact_decode = false;
+  DeviceOptions device;
 };
 
-// --server, --data, --model, and --collection unless the command names collections itself.
+// --server, --data, --model, --device, --precision, and --collection unless the command names collections itself.
 void add_target_options(CLI::App& command, TargetOptions& options, bool with_collection = true);
 
 // --exact-decode, for commands that take pictures.

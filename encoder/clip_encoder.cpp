@@ -1,26 +1,18 @@
 #include "encoder/clip_encoder.h"
 
-#include <c10/core/InferenceMode.h>
-
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
 
-#include "encoder/clip_model.h"
 #include "encoder/clip_tensors.h"
 #include "encoder/encoder_thread.h"
 #include "encoder/model_directory.h"
 #include "encoder/step_size.h"
-#include "encoder/weights.h"
+#include "encoder/tower_runner.h"
 
 namespace clipdex::encoder {
 namespace {
-
-// Measured (docs/benchmarks.md): more at once is no faster.
-constexpr std::size_t kImagesPerStep = 16;
-constexpr std::size_t kTextTokensPerStep = 512;
 
 // The position that is pooled: of the first end token (0 where there is none, as transformers' argmax says), or of the highest id as
 // OpenAI's model does.
@@ -48,27 +40,19 @@ void check_tokens(std::span<const std::vector<std::int32_t>> tokens, const TextC
   }
 }
 
-void copy_features(at::Tensor features, bool normalize, float* destination) {
-  // No epsilon: OpenAI's model divides by the norm as it is.
-  if (normalize) features = features / features.norm(2, /*dim=*/-1, /*keepdim=*/true);
-  features = features.contiguous();
-  std::memcpy(destination, features.const_data_ptr<float>(), static_cast<std::size_t>(features.numel()) * sizeof(float));
-}
-
 }  // namespace
 
 struct ClipEncoder::Impl {
-  Impl(const OpenedModel& opened, const EncoderOptions& options) : directory(opened.directory), thread(options.threads) {
+  Impl(const OpenedModel& opened, const EncoderOptions& options)
+      : directory(opened.directory),
+        device(choose_device(options.device)),
+        precision(options.precision.value_or(default_precision(device))),
+        thread(options.threads) {
     check_tensors(opened.checkpoint, directory.config);
     tokenizer = open_tokenizer(directory);
     info = describe_model(opened);
-    thread.run(Urgency::kQuery, [&] {
-      model = std::make_shared<ClipModel>(directory.config);
-      load_weights(*model, opened.checkpoint);
-      const c10::InferenceMode inference;
-      // The layers' kernels have copies of their own: what was read for them leaves memory as they are made.
-      model->prepare([&] { opened.checkpoint.release_pages(); });
-    });
+    towers = thread.run(Urgency::kQuery, [&] { return make_tower_runner(opened, device, precision); });
+    image_steps.emplace(towers->images_per_step());
   }
 
   std::size_t dimension() const { return static_cast<std::size_t>(directory.config.embedding_dimension); }
@@ -78,48 +62,49 @@ struct ClipEncoder::Impl {
            static_cast<std::size_t>(directory.preprocessing.width);
   }
 
-  // pixels: float32 [n, 3, height, width]; destination: [n, dimension].
-  void encode_pixel_step(const float* pixels, std::size_t n, bool normalize, Urgency urgency, float* destination) {
-    if (urgency == Urgency::kQuery) image_steps.query();
-    thread.run(urgency, [&] {
-      const StepSize::Timer timer(image_steps, n);
-      const c10::InferenceMode inference;
-      const auto input = at::from_blob(const_cast<float*>(pixels),
-                                       {static_cast<std::int64_t>(n), 3, directory.preprocessing.height, directory.preprocessing.width});
-      copy_features(model->visual->forward(input), normalize, destination);
-    });
+  // `step(begin, n)` on the encoder's thread, until all `count` pictures are done.
+  template <typename Step>
+  void in_steps(std::size_t count, Urgency urgency, const Step& step) {
+    for (std::size_t begin = 0; begin < count;) {
+      const std::size_t n = std::min(image_steps->next(urgency), count - begin);
+      if (urgency == Urgency::kQuery) image_steps->query();
+      thread.run(urgency, [&] {
+        const StepSize::Timer timer(*image_steps, n);
+        step(begin, n);
+      });
+      begin += n;
+    }
   }
 
   // Rows `order[begin..end)` of `tokens`, all trimmed at their pooled position and padded to the longest of them.
   void encode_token_step(std::span<const std::vector<std::int32_t>> tokens, std::span<const std::size_t> order,
                          std::span<const std::size_t> pooled, bool normalize, Urgency urgency, Embeddings& out) {
-    if (urgency == Urgency::kQuery) image_steps.query();
-    std::size_t length = 0;
-    for (const auto row : order) length = std::max(length, pooled[row] + 1);
-    thread.run(urgency, [&] {
-      const c10::InferenceMode inference;
-      const auto n = static_cast<std::int64_t>(order.size());
-      auto ids = at::zeros({n, static_cast<std::int64_t>(length)}, at::kLong);
-      auto positions = at::empty({n}, at::kLong);
-      for (std::size_t i = 0; i < order.size(); ++i) {
-        const auto& row = tokens[order[i]];
-        std::copy_n(row.begin(), pooled[order[i]] + 1, ids.data_ptr<std::int64_t>() + i * length);
-        positions.data_ptr<std::int64_t>()[i] = static_cast<std::int64_t>(pooled[order[i]]);
-      }
-      std::vector<float> features(order.size() * out.dimension);
-      copy_features(model->text->forward(ids, positions), normalize, features.data());
-      for (std::size_t i = 0; i < order.size(); ++i) {
-        std::copy_n(features.data() + i * out.dimension, out.dimension, out.values.data() + order[i] * out.dimension);
-      }
-    });
+    if (urgency == Urgency::kQuery) image_steps->query();
+    TokenBatch batch{.rows = order.size(), .length = 0, .ids = {}, .pooled = {}};
+    for (const auto row : order) {
+      batch.length = std::max(batch.length, pooled[row] + 1);
+      batch.pooled.push_back(static_cast<std::int64_t>(pooled[row]));
+    }
+    batch.ids.assign(batch.rows * batch.length, 0);
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      const auto& row = tokens[order[i]];
+      std::copy_n(row.begin(), pooled[order[i]] + 1, batch.ids.begin() + static_cast<std::ptrdiff_t>(i * batch.length));
+    }
+    std::vector<float> features(order.size() * out.dimension);
+    thread.run(urgency, [&] { towers->encode_tokens(batch, normalize, features.data()); });
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      std::copy_n(features.data() + i * out.dimension, out.dimension, out.values.data() + order[i] * out.dimension);
+    }
   }
 
   ModelDirectory directory;
+  ComputeDevice device;
+  ComputePrecision precision;
   ModelInfo info;
   std::optional<Tokenizer> tokenizer;
-  std::shared_ptr<ClipModel> model;
-  StepSize image_steps{kImagesPerStep};
-  EncoderThread thread;
+  std::unique_ptr<TowerRunner> towers;
+  std::optional<StepSize> image_steps;
+  EncoderThread thread;  // last: its tasks use the others
 };
 
 ClipEncoder::ClipEncoder(const std::filesystem::path& model, const EncoderOptions& options)
@@ -127,9 +112,12 @@ ClipEncoder::ClipEncoder(const std::filesystem::path& model, const EncoderOption
 
 ClipEncoder::~ClipEncoder() = default;
 
-void ClipEncoder::expect_query() const { impl_->image_steps.query(); }
-std::size_t ClipEncoder::query_images_per_step() const { return impl_->image_steps.within(StepSize::kStepAlone); }
+void ClipEncoder::expect_query() const { impl_->image_steps->query(); }
+std::size_t ClipEncoder::query_images_per_step() const { return impl_->image_steps->within(StepSize::kStepAlone); }
+std::size_t ClipEncoder::images_per_step() const { return impl_->towers->images_per_step(); }
 CoreBudget& ClipEncoder::cores() const { return impl_->thread.cores(); }
+ComputeDevice ClipEncoder::device() const { return impl_->device; }
+ComputePrecision ClipEncoder::precision() const { return impl_->precision; }
 const ModelInfo& ClipEncoder::info() const { return impl_->info; }
 const ClipConfig& ClipEncoder::config() const { return impl_->directory.config; }
 const Preprocessing& ClipEncoder::preprocessing() const { return impl_->directory.preprocessing; }
@@ -172,7 +160,7 @@ Embeddings ClipEncoder::encode_tokens(std::span<const std::vector<std::int32_t>>
   for (std::size_t begin = 0; begin < order.size();) {
     const std::size_t shortest = pooled[order[begin]] + 1;
     std::size_t end = begin + 1;
-    while (end < order.size() && (end - begin + 1) * (pooled[order[end]] + 1) <= kTextTokensPerStep &&
+    while (end < order.size() && (end - begin + 1) * (pooled[order[end]] + 1) <= impl_->towers->tokens_per_step() &&
            pooled[order[end]] + 1 <= shortest + shortest / 4 + 1)
       ++end;
     impl_->encode_token_step(tokens, std::span(order).subspan(begin, end - begin), pooled, normalize, urgency, out);
@@ -181,14 +169,25 @@ Embeddings ClipEncoder::encode_tokens(std::span<const std::vector<std::int32_t>>
   return out;
 }
 
-Embeddings ClipEncoder::encode_images(std::span<const Image> images, bool normalize) const {
+ImageBatch ClipEncoder::image_batch(std::size_t count) const { return {preprocessing(), impl_->towers->takes_pictures(), count}; }
+
+Embeddings ClipEncoder::encode_image_batch(const ImageBatch& images, bool normalize, Urgency urgency) const {
+  if (!impl_->towers->takes_pictures()) return encode_pixels(images.pixels(), images.size(), normalize, urgency);
   Embeddings out{.count = images.size(), .dimension = dimension(), .values = std::vector<float>(images.size() * dimension())};
-  const std::size_t stride = impl_->pixels_per_image();
-  std::vector<float> pixels(std::min(images.size(), kImagesPerStep) * stride);
-  for (std::size_t begin = 0; begin < images.size(); begin += kImagesPerStep) {
-    const std::size_t n = std::min(kImagesPerStep, images.size() - begin);
-    for (std::size_t i = 0; i < n; ++i) preprocess_into(images[begin + i], preprocessing(), pixels.data() + i * stride);
-    impl_->encode_pixel_step(pixels.data(), n, normalize, Urgency::kQuery, out.values.data() + begin * out.dimension);
+  impl_->in_steps(images.size(), urgency, [&](std::size_t begin, std::size_t n) {
+    impl_->towers->encode_pictures(images.images().subspan(begin, n), normalize, out.values.data() + begin * out.dimension);
+  });
+  return out;
+}
+
+Embeddings ClipEncoder::encode_images(std::span<const Image> images, bool normalize) const {
+  Embeddings out{.count = images.size(), .dimension = dimension(), .values = {}};
+  const std::size_t step = impl_->towers->images_per_step();
+  for (std::size_t begin = 0; begin < images.size(); begin += step) {
+    auto batch = image_batch(std::min(step, images.size() - begin));
+    for (std::size_t i = 0; i < batch.size(); ++i) batch.set(i, images[begin + i]);
+    const auto some = encode_image_batch(batch, normalize);
+    out.values.insert(out.values.end(), some.values.begin(), some.values.end());
   }
   return out;
 }
@@ -201,11 +200,9 @@ Embeddings ClipEncoder::encode_pixels(std::span<const float> pixels, std::size_t
                                 std::to_string(preprocessing().width) + " take " + std::to_string(count * stride));
   }
   Embeddings out{.count = count, .dimension = dimension(), .values = std::vector<float>(count * dimension())};
-  for (std::size_t begin = 0; begin < count;) {
-    const std::size_t n = std::min(impl_->image_steps.next(urgency), count - begin);
-    impl_->encode_pixel_step(pixels.data() + begin * stride, n, normalize, urgency, out.values.data() + begin * out.dimension);
-    begin += n;
-  }
+  impl_->in_steps(count, urgency, [&](std::size_t begin, std::size_t n) {
+    impl_->towers->encode_pixels(pixels.data() + begin * stride, n, normalize, out.values.data() + begin * out.dimension);
+  });
   return out;
 }
 

@@ -5,13 +5,15 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "encoder/clip_config.h"
+#include "encoder/compute_device.h"
 #include "encoder/core_budget.h"
-#include "encoder/image.h"
+#include "encoder/image_batch.h"
 #include "encoder/model_info.h"
 #include "encoder/preprocessing.h"
 #include "encoder/tokenizer.h"
@@ -20,7 +22,9 @@
 namespace clipdex::encoder {
 
 struct EncoderOptions {
-  int threads = 0;  // OpenMP threads of the encoder; 0: one a core
+  int threads = 0;             // OpenMP threads of the encoder; 0: one a core
+  std::string device = "cpu";  // as choose_device() takes it
+  std::optional<ComputePrecision> precision;  // default_precision() of the device if not set
 };
 
 // Row-major [count, dimension] matrix of embeddings.
@@ -40,6 +44,7 @@ inline constexpr std::size_t kTextBytesMax = std::size_t{64} << 10;
 class ClipEncoder {
  public:
   // `model`: a directory or a checkpoint that open_model() reads. Throws std::runtime_error that names file, tensor and remedy.
+  // Throws as choose_device() does, too.
   explicit ClipEncoder(const std::filesystem::path& model, const EncoderOptions& options = {});
   ~ClipEncoder();
   ClipEncoder(const ClipEncoder&) = delete;
@@ -51,9 +56,13 @@ class ClipEncoder {
   // A query's picture is about to come, as soon as it is decoded: batches' steps are short from now on.
   void expect_query() const;
 
+  // Pictures that it computes at once: more are no faster.
+  std::size_t images_per_step() const;
   // How many query pictures may be encoded together so that other queries do not wait long for them: at least one.
   std::size_t query_images_per_step() const;
 
+  ComputeDevice device() const;
+  ComputePrecision precision() const;
   const ModelInfo& info() const;
   const ClipConfig& config() const;
   const Preprocessing& preprocessing() const;
@@ -73,6 +82,10 @@ class ClipEncoder {
   // The end token is the last one that matters: what follows it is ignored, which is exact for a causal tower.
   Embeddings encode_tokens(std::span<const std::vector<std::int32_t>> tokens, bool normalize = true,
                            Urgency urgency = Urgency::kQuery) const;
+
+  // Room for so many pictures, in the form in which this encoder's device takes them.
+  ImageBatch image_batch(std::size_t count) const;
+  Embeddings encode_image_batch(const ImageBatch& images, bool normalize = true, Urgency urgency = Urgency::kQuery) const;
 
   Embeddings encode_images(std::span<const Image> images, bool normalize = true) const;
 

@@ -24,4 +24,12 @@ void ClipModel::prepare(const std::function<void()>& after_each) {
   }
 }
 
+void ClipModel::reduce(at::Device device, at::ScalarType type) {
+  for (const auto& module : modules()) {
+    if (auto* layer = dynamic_cast<Prepared*>(module.get())) layer->reduce(device, type);
+  }
+  for (auto& parameter : parameters()) parameter.set_data(parameter.to(device));
+  for (auto& buffer : buffers()) buffer.set_data(buffer.to(device));
+}
+
 }  // namespace clipdex::encoder

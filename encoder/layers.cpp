@@ -8,18 +8,23 @@ Linear::Linear(std::int64_t in, std::int64_t out)
 
 at::Tensor Linear::forward(const at::Tensor& x, std::optional<Activation> activation) const {
   if (kernel) return kernel->forward(x, activation);
-  auto y = at::linear(x, weight, bias);
+  auto y = at::linear(x.to(weight.scalar_type()), weight, bias);
   return activation ? activate_(std::move(y), *activation) : y;
 }
 
 void Linear::add_to(at::Tensor& y, const at::Tensor& x) const {
   if (kernel) return kernel->add_to(y, x);
-  y.add_(at::linear(x, weight, bias));
+  y.add_(at::linear(x.to(weight.scalar_type()), weight, bias));
 }
 
 void Linear::prepare() {
   kernel = std::make_unique<LinearKernel>(weight, bias);
   weight.set_data(at::empty({0}));
+}
+
+void Linear::reduce(at::Device device, at::ScalarType type) {
+  weight.set_data(weight.to(device, type));
+  bias.set_data(bias.to(device, type));
 }
 
 LayerNorm::LayerNorm(std::int64_t width, double epsilon_)
@@ -37,7 +42,7 @@ Convolution::Convolution(const Options& options_)
       options(options_) {}
 
 at::Tensor Convolution::forward(const at::Tensor& x) const {
-  return at::conv2d(x, weight, /*bias=*/{}, /*stride=*/options.stride, /*padding=*/options.padding);
+  return at::conv2d(x.to(weight.scalar_type()), weight, folded_bias, /*stride=*/options.stride, /*padding=*/options.padding);
 }
 
 BatchNorm::BatchNorm(std::int64_t channels)

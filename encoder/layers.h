@@ -15,11 +15,13 @@
 
 namespace clipdex::encoder {
 
-// A layer that has a faster form for inference.
+// A layer that has other forms for inference. One of them is taken, once, after the weights are loaded.
 struct Prepared {
   virtual ~Prepared() = default;
-  // Once, after the weights are loaded. The parameters that the kernels took over are empty afterwards.
+  // For fp32 on the CPU: hands parameters to kernels of this machine. Those are empty afterwards.
   virtual void prepare() = 0;
+  // For any device and type: the parameters of matrix products become this type there. All others stay what they are.
+  virtual void reduce(at::Device device, at::ScalarType type) = 0;
 };
 
 // y = x W^T + b. weight: [out, in], bias: [out].
@@ -29,11 +31,12 @@ struct Linear : torch::nn::Module, Prepared {
   // y += forward(x), in y's own memory.
   void add_to(at::Tensor& y, const at::Tensor& x) const;
   void prepare() override;
+  void reduce(at::Device device, at::ScalarType type) override;
   at::Tensor weight, bias;
   std::unique_ptr<LinearKernel> kernel;
 };
 
-// Over the last dimension, in fp32 whatever the storage type of the other weights.
+// Over the last dimension, in fp32 whatever the type of the other weights.
 struct LayerNorm : torch::nn::Module {
   LayerNorm(std::int64_t width, double epsilon);
   at::Tensor forward(const at::Tensor& x) const;
@@ -49,7 +52,7 @@ struct BatchNorm : torch::nn::Module {
   static constexpr double kEpsilon = 1e-5;
 };
 
-// Convolution without bias. weight: [out, in, kernel, kernel].
+// weight: [out, in, kernel, kernel]. Without bias, unless a batch normalisation was folded into it.
 struct Convolution : torch::nn::Module {
   struct Options {
     std::int64_t in, out, kernel;
@@ -59,6 +62,7 @@ struct Convolution : torch::nn::Module {
   explicit Convolution(const Options& options);
   at::Tensor forward(const at::Tensor& x) const;
   at::Tensor weight;
+  at::Tensor folded_bias;  // undefined: none; no parameter
   Options options;
 };
 

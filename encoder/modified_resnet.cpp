@@ -16,25 +16,37 @@ at::Tensor average_pool(const at::Tensor& x, std::int64_t size) { return size > 
 
 }  // namespace
 
-at::Tensor NormalizedConvolution::forward(const at::Tensor& x) const {
-  return kernel ? kernel->forward(x) : norm->forward(convolution->forward(x));
+at::Tensor NormalizedConvolution::normalized(const at::Tensor& x) const {
+  auto y = convolution->forward(x);
+  return convolution->folded_bias.defined() ? y : norm->forward(y);
 }
 
+at::Tensor NormalizedConvolution::forward(const at::Tensor& x) const { return kernel ? kernel->forward(x) : normalized(x); }
+
 at::Tensor NormalizedConvolution::forward_relu(const at::Tensor& x) const {
-  return kernel ? kernel->forward_relu(x) : norm->forward(convolution->forward(x)).relu_();
+  return kernel ? kernel->forward_relu(x) : normalized(x).relu_();
 }
 
 at::Tensor NormalizedConvolution::forward_add_relu(const at::Tensor& x, at::Tensor y) const {
-  if (!kernel) return norm->forward(convolution->forward(x)).add_(y).relu_();
+  if (!kernel) return normalized(x).add_(y).relu_();
   kernel->add_relu_to(y, x);
   return y;
 }
 
-void NormalizedConvolution::prepare(std::int64_t side) {
-  // (conv(x) - mean) / sqrt(var + eps) * weight + bias is a convolution again.
+// (conv(x) - mean) / sqrt(var + eps) * weight + bias is a convolution again: its weight and bias.
+std::pair<at::Tensor, at::Tensor> NormalizedConvolution::folded() const {
   const auto scale = norm->weight / (norm->running_var + BatchNorm::kEpsilon).sqrt();
-  const auto weight = convolution->weight * scale.view({-1, 1, 1, 1});
-  const auto bias = norm->bias - norm->running_mean * scale;
+  return {convolution->weight * scale.view({-1, 1, 1, 1}), norm->bias - norm->running_mean * scale};
+}
+
+void NormalizedConvolution::reduce(at::Device device, at::ScalarType type) {
+  const auto [weight, bias] = folded();
+  convolution->weight.set_data(weight.to(device, type));
+  convolution->folded_bias = bias.to(device, type);
+}
+
+void NormalizedConvolution::prepare(std::int64_t side) {
+  const auto [weight, bias] = folded();
   const auto& options = convolution->options;
   kernel = std::make_unique<ConvolutionKernel>(
       weight, bias, ConvolutionKernel::Options{.stride = options.stride, .padding = options.padding, .side = side});
@@ -73,6 +85,11 @@ void Bottleneck::prepare(std::int64_t side) {
   if (downsample) downsample->prepare(side / stride);
 }
 
+void Bottleneck::reduce(at::Device device, at::ScalarType type) {
+  for (auto* part : {&first, &second, &third}) part->reduce(device, type);
+  if (downsample) downsample->reduce(device, type);
+}
+
 AttentionPool::AttentionPool(std::int64_t grid, std::int64_t width, std::int64_t heads_, std::int64_t embedding_dimension)
     : positional_embedding(register_parameter("positional_embedding", at::empty({grid * grid + 1, width}), /*requires_grad=*/false)),
       q_proj(register_module("q_proj", std::make_shared<Linear>(width, width))),
@@ -84,7 +101,7 @@ AttentionPool::AttentionPool(std::int64_t grid, std::int64_t width, std::int64_t
 at::Tensor AttentionPool::forward(const at::Tensor& x) const {
   const auto n = x.size(0);
   const auto width = x.size(1);
-  auto tokens = x.flatten(2).transpose(1, 2);  // [n, grid * grid, width]
+  auto tokens = x.flatten(2).transpose(1, 2).to(positional_embedding.scalar_type());  // [n, grid * grid, width]
   // The mean is taken before the positional embedding is added.
   tokens = at::cat({tokens.mean(/*dim=*/1, /*keepdim=*/true), tokens}, /*dim=*/1).add_(positional_embedding);
   const auto split = [&](const at::Tensor& projected) {  // -> [n, heads, tokens, head width]
@@ -130,6 +147,11 @@ void ModifiedResNet::prepare() {
     block->prepare(side);
     side /= block->stride;
   }
+}
+
+void ModifiedResNet::reduce(at::Device device, at::ScalarType type) {
+  for (auto* part : {&first, &second, &third}) part->reduce(device, type);
+  for (const auto& block : blocks) block->reduce(device, type);
 }
 
 at::Tensor ModifiedResNet::forward(const at::Tensor& pixels) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "encoder/layers.h"
@@ -23,6 +24,12 @@ struct NormalizedConvolution {
   at::Tensor forward_add_relu(const at::Tensor& x, at::Tensor y) const;
   // side: of the pictures it sees.
   void prepare(std::int64_t side);
+  // As Prepared::reduce(): the normalisation becomes part of the convolution.
+  void reduce(at::Device device, at::ScalarType type);
+
+ private:
+  at::Tensor normalized(const at::Tensor& x) const;
+  std::pair<at::Tensor, at::Tensor> folded() const;
 };
 
 struct Bottleneck : torch::nn::Module {
@@ -30,6 +37,7 @@ struct Bottleneck : torch::nn::Module {
   Bottleneck(std::int64_t in, std::int64_t planes, std::int64_t stride);
   at::Tensor forward(const at::Tensor& x) const;  // x may be overwritten
   void prepare(std::int64_t side);
+  void reduce(at::Device device, at::ScalarType type);
   NormalizedConvolution first, second, third;
   // Where the shape changes: average pool, 1 x 1 convolution, batch norm. Null elsewhere.
   std::optional<NormalizedConvolution> downsample;
@@ -49,6 +57,7 @@ struct ModifiedResNet : VisionTower, Prepared {
   ModifiedResNet(const VisionConfig& config, int embedding_dimension);
   at::Tensor forward(const at::Tensor& pixels) const override;
   void prepare() override;
+  void reduce(at::Device device, at::ScalarType type) override;
   NormalizedConvolution first, second, third;       // the stem
   std::vector<std::shared_ptr<Bottleneck>> blocks;  // of layer1 to layer4, in order
   std::shared_ptr<AttentionPool> attnpool;

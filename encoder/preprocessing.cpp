@@ -218,6 +218,19 @@ std::string describe(const Preprocessing& p) {
   return "preprocessing " + parts.dump();
 }
 
+CropPlan plan_crop(const Image& image, const Preprocessing& p) {
+  const auto [width, height] = resized(image, p);
+  const int left = crop_offset(width, p.width, p.convention);
+  const int top = crop_offset(height, p.height, p.convention);
+  const auto [first_column, columns] = visible(left, p.width, width);
+  const auto [first_row, rows] = visible(top, p.height, height);
+  return {.width = width,
+          .height = height,
+          .window = {.left = first_column, .top = first_row, .width = columns, .height = rows},
+          .left = first_column - left,
+          .top = first_row - top};
+}
+
 Image resize_and_crop(const Image& image, const Preprocessing& p) {
   const bool rgb_first = p.convention == PreprocessingConvention::kHuggingFace;
   Image converted;
@@ -226,24 +239,24 @@ Image resize_and_crop(const Image& image, const Preprocessing& p) {
     converted.indexed = false;  // a palette's pixels are colours once they are RGB, and then they are filtered like any others
   }
   const Image& source = converted.pixels.empty() ? image : converted;
-  const auto [width, height] = resized(source, p);
-  const int left = crop_offset(width, p.width, p.convention);
-  const int top = crop_offset(height, p.height, p.convention);
-  const auto [first_column, columns] = visible(left, p.width, width);
-  const auto [first_row, rows] = visible(top, p.height, height);
-  Image out =
-      resize_window(source, width, height, p.interpolation, {.left = first_column, .top = first_row, .width = columns, .height = rows});
-  if (columns != p.width || rows != p.height) out = padded(out, first_column - left, first_row - top, p);
+  const auto plan = plan_crop(source, p);
+  Image out = resize_window(source, plan.width, plan.height, p.interpolation, plan.window);
+  if (plan.window.width != p.width || plan.window.height != p.height) out = padded(out, plan.left, plan.top, p);
   return to_rgb(std::move(out));
+}
+
+std::array<std::array<float, 256>, 3> normalization_tables(const Preprocessing& p) {
+  std::array<std::array<float, 256>, 3> tables;
+  for (std::size_t c = 0; c < 3; ++c) {
+    for (std::size_t value = 0; value < 256; ++value) tables[c][value] = (static_cast<float>(value) / 255.0F - p.mean[c]) / p.std[c];
+  }
+  return tables;
 }
 
 void preprocess_into(const Image& image, const Preprocessing& p, float* pixels) {
   const Image rgb = resize_and_crop(image, p);
   const std::size_t plane = static_cast<std::size_t>(p.width) * static_cast<std::size_t>(p.height);
-  std::array<std::array<float, 256>, 3> tables;
-  for (std::size_t c = 0; c < 3; ++c) {
-    for (std::size_t value = 0; value < 256; ++value) tables[c][value] = (static_cast<float>(value) / 255.0F - p.mean[c]) / p.std[c];
-  }
+  const auto tables = normalization_tables(p);
   const std::uint8_t* from = rgb.pixels.data();
   for (std::size_t i = 0; i < plane; ++i, from += 3) {
     pixels[i] = tables[0][from[0]];

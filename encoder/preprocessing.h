@@ -53,8 +53,19 @@ DecodeOptions reduced_decoding(const Preprocessing& preprocessing);
 // One line that changes whenever the result of preprocessing may change; part of the model's fingerprint.
 std::string describe(const Preprocessing& preprocessing);
 
+// Where the model's picture comes from.
+struct CropPlan {
+  int width, height;  // of the whole picture after the resize
+  Window window;      // of that, which is seen
+  int left, top;      // where the window stands in the model's picture; `fill` is around it
+};
+CropPlan plan_crop(const Image& image, const Preprocessing& preprocessing);
+
 // The uint8 RGB picture after resize and crop, size height x width (what the reference hands to its normalisation).
 Image resize_and_crop(const Image& image, const Preprocessing& preprocessing);
+
+// (value / 255 - mean) / std of each channel's 256 values.
+std::array<std::array<float, 256>, 3> normalization_tables(const Preprocessing& preprocessing);
 
 // float32 [3, height, width], planar, normalised: (value / 255 - mean) / std. Any thread may call it.
 std::vector<float> preprocess(const Image& image, const Preprocessing& preprocessing);

@@ -10,6 +10,7 @@
 
 #include "encoder/color.h"
 #include "encoder/resize_passes.h"
+#include "encoder/resize_plan.h"
 
 namespace clipdex::encoder {
 namespace {
@@ -106,30 +107,20 @@ bool is_untouched(const Axis& axis, int begin, int positions) {
   return axis.in == axis.out && axis.extent == axis.in && begin == 0 && positions == axis.out;
 }
 
-// Horizontal first and rounded to 8 bits in between, each skipped where the size stays.
-Image resample(const Image& image, int width, int height, const Filter& filter, const Window& window) {
-  Rectangle extent = image.extent;
-  if (extent.width <= 0)
-    extent = {.left = 0, .top = 0, .width = static_cast<double>(image.width), .height = static_cast<double>(image.height)};
-  const Axis across{.in = image.width, .begin = extent.left, .extent = extent.width, .out = width};
-  const Axis down{.in = image.height, .begin = extent.top, .extent = extent.height, .out = height};
-  const Taps vertical = precompute(down, window.top, window.height, filter);
-  const bool needs_vertical = !is_untouched(down, window.top, window.height);
-  // Rows that no vertical tap looks at are not computed.
-  const int first_row = needs_vertical ? vertical.first.front() : 0;
-  const int last_row = needs_vertical ? vertical.first.back() + vertical.count.back() : image.height;
+Image resample(const Image& image, int width, int height, Interpolation interpolation, const Window& window) {
+  const auto plan = plan_resize(image, width, height, interpolation, window);
   const Image* source = &image;
   Image between;
   int rows_from = 0;
-  if (!is_untouched(across, window.left, window.width)) {
-    between = blank(image, window.width, last_row - first_row);
-    horizontal_pass(image, precompute(across, window.left, window.width, filter), first_row, between);
+  if (plan.across) {
+    between = blank(image, window.width, plan.rows);
+    horizontal_pass(image, *plan.across, plan.first_row, between);
     source = &between;
-    rows_from = first_row;
+    rows_from = plan.first_row;
   }
-  if (!needs_vertical) return source == &image ? image : between;
+  if (!plan.down) return source == &image ? image : between;
   Image out = blank(image, window.width, window.height);
-  vertical_pass(*source, vertical, rows_from, out);
+  vertical_pass(*source, *plan.down, rows_from, out);
   return out;
 }
 
@@ -183,6 +174,24 @@ void unpremultiply_resized(Image& image) {
 
 }  // namespace
 
+ResizePlan plan_resize(const Image& image, int width, int height, Interpolation interpolation, const Window& window) {
+  const auto filter = filter_of(interpolation);
+  Rectangle extent = image.extent;
+  if (extent.width <= 0)
+    extent = {.left = 0, .top = 0, .width = static_cast<double>(image.width), .height = static_cast<double>(image.height)};
+  const Axis across{.in = image.width, .begin = extent.left, .extent = extent.width, .out = width};
+  const Axis down{.in = image.height, .begin = extent.top, .extent = extent.height, .out = height};
+  ResizePlan plan{.across = {}, .down = {}, .first_row = 0, .rows = image.height};
+  if (!is_untouched(down, window.top, window.height)) {
+    plan.down = precompute(down, window.top, window.height, filter);
+    // Rows that no vertical tap looks at are not computed.
+    plan.first_row = plan.down->first.front();
+    plan.rows = plan.down->first.back() + plan.down->count.back() - plan.first_row;
+  }
+  if (!is_untouched(across, window.left, window.width)) plan.across = precompute(across, window.left, window.width, filter);
+  return plan;
+}
+
 Image resize_window(const Image& image, int width, int height, Interpolation interpolation, const Window& window) {
   if (window.left < 0 || window.top < 0 || window.width < 1 || window.height < 1 || window.left > width - window.width ||
       window.top > height - window.height) {
@@ -191,10 +200,10 @@ Image resize_window(const Image& image, int width, int height, Interpolation int
   if (image.indexed || interpolation == Interpolation::kNearest) return nearest(image, width, height, window);
   const bool has_alpha = image.channels == 2 || image.channels == 4;
   const bool same_size = width == image.width && height == image.height;
-  if (!has_alpha || same_size) return resample(image, width, height, filter_of(interpolation), window);
+  if (!has_alpha || same_size) return resample(image, width, height, interpolation, window);
   Image premultiplied = image;
   premultiply(premultiplied);
-  Image out = resample(premultiplied, width, height, filter_of(interpolation), window);
+  Image out = resample(premultiplied, width, height, interpolation, window);
   unpremultiply_resized(out);
   return out;
 }

@@ -4,7 +4,7 @@ namespace clipdex::encoder {
 namespace {
 
 // [n, tokens, width] -> [n, width], the row at pooled_at.
-at::Tensor rows_at(const at::Tensor& x, const at::Tensor& pooled_at) { return x.index({at::arange(x.size(0)), pooled_at}); }
+at::Tensor rows_at(const at::Tensor& x, const at::Tensor& pooled_at) { return x.index({at::arange(x.size(0), pooled_at.options()), pooled_at}); }
 
 }  // namespace
 
@@ -23,11 +23,17 @@ void Attention::prepare() {
   in_proj_weight.set_data(at::empty({0}));
 }
 
+void Attention::reduce(at::Device device, at::ScalarType type) {
+  in_proj_weight.set_data(in_proj_weight.to(device, type));
+  in_proj_bias.set_data(in_proj_bias.to(device, type));
+}
+
 // x: [..., width] -> [..., count * width]: the products with `count` of q, k and v from the `first` on.
 at::Tensor Attention::project(const at::Tensor& x, const LinearKernel* kernel, std::int64_t first, std::int64_t count) const {
   if (kernel != nullptr) return kernel->forward(x);
   const auto width = x.size(-1);
-  return at::linear(x, in_proj_weight.narrow(0, first * width, count * width), in_proj_bias.narrow(0, first * width, count * width));
+  return at::linear(x.to(in_proj_weight.scalar_type()), in_proj_weight.narrow(0, first * width, count * width),
+                    in_proj_bias.narrow(0, first * width, count * width));
 }
 
 void Attention::add_to(at::Tensor& y, const at::Tensor& x) const {
@@ -54,7 +60,7 @@ void Attention::add_pooled_to(at::Tensor& y, const at::Tensor& x, const at::Tens
       project(x, projection.get(), /*first=*/1, /*count=*/2).view({n, tokens, 2, heads, width / heads}).permute({2, 0, 3, 1, 4});
   // A causal position sees itself and what stands before it: [n, 1, 1, tokens].
   std::optional<at::Tensor> seen;
-  if (causal) seen = at::arange(tokens).le(pooled_at.unsqueeze(1)).view({n, 1, 1, tokens});
+  if (causal) seen = at::arange(tokens, pooled_at.options()).le(pooled_at.unsqueeze(1)).view({n, 1, 1, tokens});
   const auto attended = at::scaled_dot_product_attention(query, kv[0], kv[1], seen);
   out_proj->add_to(y, attended.transpose(1, 2).reshape({n, width}));
 }

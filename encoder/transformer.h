@@ -26,6 +26,7 @@ struct Attention : torch::nn::Module, Prepared {
   // The same for one position a row only. y: [n, width], x: [n, tokens, width], pooled_at: int64 [n].
   void add_pooled_to(at::Tensor& y, const at::Tensor& x, const at::Tensor& pooled_at) const;
   void prepare() override;
+  void reduce(at::Device device, at::ScalarType type) override;
   at::Tensor in_proj_weight, in_proj_bias;
   std::shared_ptr<Linear> out_proj;
   std::int64_t heads;

@@ -28,6 +28,8 @@ void VisionTransformer::prepare() {
   conv1->weight.set_data(at::empty({0}));
 }
 
+void VisionTransformer::reduce(at::Device device, at::ScalarType type) { conv1->weight.set_data(conv1->weight.to(device, type)); }
+
 // [n, 3, size, size] -> [n, grid * grid, width]
 at::Tensor VisionTransformer::embed_patches(const at::Tensor& pixels) const {
   if (!patch_kernel) return conv1->forward(pixels).flatten(2).transpose(1, 2);
@@ -44,9 +46,11 @@ at::Tensor VisionTransformer::embed_patches(const at::Tensor& pixels) const {
 
 at::Tensor VisionTransformer::forward(const at::Tensor& pixels) const {
   const auto n = pixels.size(0);
-  auto x = at::cat({class_embedding.expand({n, 1, -1}), embed_patches(pixels)}, /*dim=*/1).add_(positional_embedding);
+  // The residual stream is of the embeddings' type, fp32, whatever the products' is.
+  auto x = at::cat({class_embedding.expand({n, 1, -1}), embed_patches(pixels).to(class_embedding.scalar_type())}, /*dim=*/1)
+               .add_(positional_embedding);
   constexpr std::int64_t kClassToken = 0;
-  const auto pooled = transformer->forward(ln_pre->forward(x), at::full({n}, kClassToken, at::kLong));
+  const auto pooled = transformer->forward(ln_pre->forward(x), at::full({n}, kClassToken, pixels.options().dtype(at::kLong)));
   return at::matmul(ln_post->forward(pooled), proj);
 }
 

@@ -10,6 +10,7 @@ struct VisionTransformer : VisionTower, Prepared {
   VisionTransformer(const VisionConfig& config, int embedding_dimension);
   at::Tensor forward(const at::Tensor& pixels) const override;
   void prepare() override;
+  void reduce(at::Device device, at::ScalarType type) override;
 
   // Its stride is its size, so it is a matrix product over the patches, and computed as such at inference.
   std::shared_ptr<Convolution> conv1;

@@ -9,12 +9,8 @@
 namespace clipdex::engine {
 namespace {
 
+// At least; a GPU takes more at once.
 constexpr std::size_t kImagesPerBatch = 32;
-
-std::size_t pixels_per_image(const ClipEncoder& encoder) {
-  return std::size_t{3} * static_cast<std::size_t>(encoder.preprocessing().height) *
-         static_cast<std::size_t>(encoder.preprocessing().width);
-}
 
 }  // namespace
 
@@ -35,14 +31,13 @@ class ImagePreparation::Place {
 
 // Holds its place as long as its pixels are in memory.
 struct ImagePreparation::Batch {
-  Batch(std::span<const std::string* const> its_files, std::span<PreparedImage> results, std::size_t pixels_each, Places& places)
-      : files(its_files), prepared(results), stride(pixels_each), place(places), pixels(files.size() * stride) {}
+  Batch(std::span<const std::string* const> its_files, std::span<PreparedImage> results, const ClipEncoder& encoder, Places& places)
+      : files(its_files), prepared(results), place(places), images(encoder.image_batch(files.size())) {}
 
   std::span<const std::string* const> files;
   std::span<PreparedImage> prepared;
-  std::size_t stride;
   Place place;
-  std::vector<float> pixels;  // [files.size(), 3, height, width]
+  ImageBatch images;  // one a file
 };
 
 ImagePreparation::ImagePreparation(std::shared_ptr<const ClipEncoder> encoder, const PreparationOptions& options, Metrics& metrics)
@@ -61,17 +56,14 @@ Image ImagePreparation::decode(const std::string& file, bool thumbnail) const {
   return decode_image({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()}, options_.limits, reduced);
 }
 
-// Decoded, preprocessed, and forgotten: 4 bytes a channel of the model's input size are all that stays.
-void ImagePreparation::prepare_one(const std::string& file, bool thumbnail, PreparedImage& prepared, float* pixels) const {
+// Decoded, preprocessed, and forgotten: what the encoder's device takes is all that stays.
+void ImagePreparation::prepare_one(const std::string& file, bool thumbnail, PreparedImage& prepared, ImageBatch& images,
+                                   std::size_t place) const {
   const CoreBudget::Worker core(encoder_->cores());
   StageTimer decoding(metrics_.decode);
   try {
-    const Image image = decode(file, thumbnail);
+    Image image = decode(file, thumbnail);
     decoding.stop();
-    {
-      const StageTimer timer(metrics_.preprocess);
-      preprocess_into(image, encoder_->preprocessing(), pixels);
-    }
     prepared.width = whole_width(image);
     prepared.height = whole_height(image);
     prepared.format = image_format_name(image.format);
@@ -79,6 +71,8 @@ void ImagePreparation::prepare_one(const std::string& file, bool thumbnail, Prep
       const StageTimer timer(metrics_.thumbnail);
       prepared.thumbnail = make_thumbnail(image);
     }
+    const StageTimer timer(metrics_.preprocess);
+    images.set(place, std::move(image));
   } catch (const ImageError& error) {
     prepared.error_code = image_error_code(error.reason());
     prepared.error = error.what();
@@ -93,30 +87,26 @@ void ImagePreparation::decode_batch(Batch& batch, bool thumbnails) const {
   const GaugeHold queued(metrics_.decode_queue, static_cast<std::int64_t>(batch.files.size()));
   workers_.run_all(std::min(static_cast<std::size_t>(encoder_->cores().cores()), batch.files.size()), [&] {
     for (std::size_t i = next++; i < batch.files.size(); i = next++) {
-      prepare_one(*batch.files[i], thumbnails, batch.prepared[i], batch.pixels.data() + i * batch.stride);
+      prepare_one(*batch.files[i], thumbnails, batch.prepared[i], batch.images, i);
     }
   });
 }
 
-// Moves the accepted pictures' pixels together, encodes them and hands out the embeddings.
+// Moves the accepted pictures together, encodes them and hands out the embeddings.
 void ImagePreparation::encode_batch(Batch& batch) const {
-  std::vector<PreparedImage*> accepted;
+  std::vector<std::size_t> accepted;
   for (std::size_t i = 0; i < batch.files.size(); ++i) {
-    if (!batch.prepared[i].error.empty()) continue;
-    const auto from = batch.pixels.begin() + static_cast<std::ptrdiff_t>(i * batch.stride);
-    const auto to = batch.pixels.begin() + static_cast<std::ptrdiff_t>(accepted.size() * batch.stride);
-    if (from != to) std::copy_n(from, batch.stride, to);
-    accepted.push_back(&batch.prepared[i]);
+    if (batch.prepared[i].error.empty()) accepted.push_back(i);
   }
   if (accepted.empty()) return;
+  batch.images.keep(accepted);
   const StageTimer timer(metrics_.encode_image);
   const GaugeHold queued(metrics_.encode_image_queue, static_cast<std::int64_t>(accepted.size()));
   metrics_.image_batch.observe(accepted.size());
-  const auto embeddings = encoder_->encode_pixels(std::span(batch.pixels).first(accepted.size() * batch.stride), accepted.size(),
-                                                  /*normalize=*/true, Urgency::kBatch);
+  const auto embeddings = encoder_->encode_image_batch(batch.images, /*normalize=*/true, Urgency::kBatch);
   for (std::size_t i = 0; i < accepted.size(); ++i) {
     const auto row = embeddings.row(i);
-    accepted[i]->embedding.assign(row.begin(), row.end());
+    batch.prepared[accepted[i]].embedding.assign(row.begin(), row.end());
   }
 }
 
@@ -124,10 +114,10 @@ std::vector<PreparedImage> ImagePreparation::prepare(std::span<const std::string
   std::vector<PreparedImage> prepared(files.size());
   // While one batch waits for the encoder and is encoded, the next one is decoded by the cores that the encoder leaves.
   std::future<void> encoding;
-  for (std::size_t begin = 0; begin < files.size(); begin += kImagesPerBatch) {
-    const std::size_t n = std::min(kImagesPerBatch, files.size() - begin);
-    auto batch =
-        std::make_unique<Batch>(files.subspan(begin, n), std::span(prepared).subspan(begin, n), pixels_per_image(*encoder_), batches_);
+  const std::size_t at_once = std::max(kImagesPerBatch, encoder_->images_per_step());
+  for (std::size_t begin = 0; begin < files.size(); begin += at_once) {
+    const std::size_t n = std::min(at_once, files.size() - begin);
+    auto batch = std::make_unique<Batch>(files.subspan(begin, n), std::span(prepared).subspan(begin, n), *encoder_, batches_);
     decode_batch(*batch, thumbnails);
     if (encoding.valid()) encoding.get();
     // The batch and its place end with the encoding, not with the future: whoever waits for a place may hold a future that is not asked
@@ -143,12 +133,12 @@ std::vector<PreparedImage> ImagePreparation::prepare(std::span<const std::string
 
 std::vector<float> ImagePreparation::embed(const std::string& file, Places::Clock::time_point until) const {
   const Place place(queries_, until);
-  Waiting mine;
+  Waiting mine(encoder_->image_batch(1));
   {
     const StageTimer timer(metrics_.decode);
     encoder_->expect_query();
     const CoreBudget::Worker core(encoder_->cores(), Urgency::kQuery);
-    mine.pixels = preprocess(decode(file, /*thumbnail=*/false), encoder_->preprocessing());
+    mine.image.set(0, decode(file, /*thumbnail=*/false));
   }
   const StageTimer timer(metrics_.encode_image);
   const GaugeHold queued(metrics_.encode_image_queue);
@@ -161,9 +151,9 @@ std::vector<float> ImagePreparation::embed(const std::string& file, Places::Cloc
 void ImagePreparation::encode_together(std::span<Waiting* const> group) const noexcept {
   try {
     metrics_.image_batch.observe(group.size());
-    std::vector<float> pixels;
-    for (auto* one : group) pixels.insert(pixels.end(), one->pixels.begin(), one->pixels.end());
-    const auto embeddings = encoder_->encode_pixels(pixels, group.size());
+    auto images = std::move(group.front()->image);
+    for (auto* one : group.subspan(1)) images.append(std::move(one->image));
+    const auto embeddings = encoder_->encode_image_batch(images);
     for (std::size_t i = 0; i < group.size(); ++i) {
       const auto row = embeddings.row(i);
       group[i]->embedding.assign(row.begin(), row.end());

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/errors.h"
@@ -58,12 +59,13 @@ class ImagePreparation {
   struct Batch;
   // A query's picture that waits for the encoder.
   struct Waiting : WaitingCaller {
-    std::vector<float> pixels;     // [3, height, width]
+    explicit Waiting(ImageBatch room) : image(std::move(room)) {}
+    ImageBatch image;              // one
     std::vector<float> embedding;  // when done
   };
 
   Image decode(const std::string& file, bool thumbnail) const;
-  void prepare_one(const std::string& file, bool thumbnail, PreparedImage& prepared, float* pixels) const;
+  void prepare_one(const std::string& file, bool thumbnail, PreparedImage& prepared, ImageBatch& images, std::size_t place) const;
   void decode_batch(Batch& batch, bool thumbnails) const;
   void encode_batch(Batch& batch) const;
   void encode_together(std::span<Waiting* const> group) const noexcept;

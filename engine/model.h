@@ -2,6 +2,7 @@
 #pragma once
 
 #include "encoder/clip_encoder.h"
+#include "encoder/compute_device.h"
 #include "encoder/image_decoder.h"
 #include "encoder/model_conversion.h"
 #include "encoder/model_directory.h"
@@ -19,6 +20,7 @@ using encoder::ClipEncoder;
 using encoder::Conversion;
 using encoder::ConversionOptions;
 using encoder::convert_model;
+using encoder::ComputePrecision;
 using encoder::CoreBudget;
 using encoder::decode_image;
 using encoder::DecodeOptions;
@@ -27,13 +29,16 @@ using encoder::Embeddings;
 using encoder::EncoderOptions;
 using encoder::Image;
 using encoder::image_format_name;
+using encoder::ImageBatch;
 using encoder::ImageLimits;
 using encoder::inspect_model;
 using encoder::InspectedModel;
 using encoder::is_checkpoint;
 using encoder::make_thumbnail;
 using encoder::ModelInfo;
+using encoder::name_of;
 using encoder::open_model;
+using encoder::precision_of;
 using encoder::preprocess;
 using encoder::preprocess_into;
 using encoder::Preprocessing;

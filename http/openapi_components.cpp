@@ -192,7 +192,9 @@ void add_server(json& schemas) {
                                                 {"dimension", kCount},
                                                 {"parameters", kCount},
                                                 {"fingerprint", kText},
-                                                {"texts", with(kFlag, {{"description", "The model has a tokenizer"}})}})},
+                                                {"texts", with(kFlag, {{"description", "The model has a tokenizer"}})},
+                                                {"device", with(kText, {{"description", "Where it computes: cpu, cuda:0"}})},
+                                                {"precision", with(kText, {{"description", "fp32, fp16 or bf16"}})}})},
                              {"limits", {{"type", "object"}, {"additionalProperties", kCount}}},
                              {"collections", kCount}});
   schemas["NewSnapshot"] =

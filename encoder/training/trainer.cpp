@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "encoder/compute_device.h"
 #include "encoder/new_directory.h"
 #include "encoder/training/adamw.h"
 #include "encoder/training/batch_loader.h"
@@ -115,8 +116,7 @@ class Trainer {
 
 at::Device device_of(Device device) {
   if (device == Device::kCpu) return at::kCPU;
-  if (!torch::cuda::is_available())
-    throw std::invalid_argument("--device cuda: this LibTorch finds no CUDA device; --device cpu works anywhere");
+  if (const auto unusable = encoder::why_no_cuda(); !unusable.empty()) throw std::runtime_error("--device cuda cannot be used: " + unusable);
   return at::kCUDA;
 }
 

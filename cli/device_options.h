@@ -1,0 +1,25 @@
+// --device and --precision, for commands that compute with a model.
+#pragma once
+
+#include <string>
+
+#include "engine/model.h"
+
+namespace CLI {
+class App;
+}
+
+namespace clipdex::cli {
+
+struct DeviceOptions {
+  std::string device = "auto";
+  std::string precision;  // empty: the device's own
+
+  bool is_default() const { return device == "auto" && precision.empty(); }
+  engine::EncoderOptions encoder(int threads = 0) const;
+};
+
+// `prefix` stands before the descriptions: "With --data: ".
+void add_device_options(CLI::App& command, DeviceOptions& options, const std::string& prefix = "");
+
+}  // namespace clipdex::cli
