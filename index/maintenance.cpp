@@ -15,6 +15,9 @@ constexpr std::array<std::string_view, 10> kDurableSteps{"segment written",   "s
                                                          "segment renamed",   "sidecar renamed", "directory synced", "checkpoint begun",
                                                          "checkpoint stored", "file removed"};
 
+// Fewer are scanned by the CPU before a device has begun.
+constexpr std::uint64_t kCopiedRowsMin = 10'000;
+
 // Rows of `now` that were not deleted yet when it was `before`, appended in ascending order.
 void add_newly_deleted(const SegmentView& before, const SegmentView& now, std::vector<std::uint64_t>& rows) {
   if (!now.deleted || now.deleted == before.deleted) return;
@@ -71,7 +74,7 @@ void VectorIndex::Impl::replace(const Work& work, const std::shared_ptr<const Se
     const auto at = state.segments.erase(first, first + static_cast<std::ptrdiff_t>(sources.size()));
     if (result) {
       if (result->on_disk()) on_disk.insert(work.number);
-      state.segments.insert(at, {result, with_removed(nullptr, result->rows(), removed)});
+      state.segments.insert(at, {result, with_removed(nullptr, result->rows(), removed), nullptr});
     }
     publish();
     change.keep();
@@ -90,6 +93,47 @@ bool VectorIndex::Impl::write_next(const std::stop_token& stop) {
   if (!work->empty && !result) return false;
   replace(*work, result);
   return true;
+}
+
+void VectorIndex::Impl::look_at_accelerator() {
+  if (!options.accelerator) return;
+  std::size_t bytes = options.accelerator->bytes_free();
+  for (const auto& view : state.segments) bytes += view.device ? view.device->vectors->bytes() : 0;
+  state.plan.device_rows_max = bytes / options.accelerator->bytes_for(1, options.dimension);
+}
+
+bool VectorIndex::Impl::copy_next() {
+  if (!options.accelerator) return false;
+  std::optional<SegmentView> view;
+  {
+    const std::lock_guard lock(mutex);
+    for (const auto& candidate : state.segments) {
+      if (wants_copy(candidate)) view = candidate;
+    }
+  }
+  if (!view) return false;
+  // The old copy goes first, if no search holds it: there may be no room for both.
+  publish_copy(*view, nullptr);
+  const auto segment = view->segment->scan_input(view->deleted.get());
+  view->device.reset();
+  const auto copy = copy_to_device(segment, *options.accelerator);
+  if (copy) publish_copy(*view, copy);
+  return copy != nullptr;
+}
+
+bool VectorIndex::Impl::wants_copy(const SegmentView& view) const {
+  if (view.live() < kCopiedRowsMin || (!options.directory.empty() && !view.segment->on_disk())) return false;
+  if (view.device) return view.dead() - view.device->dead > kDeletedSinceMax;
+  return options.accelerator->bytes_for(view.live(), options.dimension) <= options.accelerator->bytes_free();
+}
+
+void VectorIndex::Impl::publish_copy(const SegmentView& view, const std::shared_ptr<const DeviceCopy>& copy) {
+  const std::lock_guard lock(mutex);
+  for (auto& one : state.segments) {
+    if (one.segment != view.segment || one.device == copy) continue;
+    one.device = copy;
+    publish();
+  }
 }
 
 std::shared_ptr<const SealedSegment> VectorIndex::Impl::build_beside_writes(const Work& work, const std::stop_token& stop) {
@@ -123,12 +167,16 @@ bool VectorIndex::maintain(const std::stop_token& stop) {
   {
     const std::lock_guard lock(impl_->mutex);
     // Rows that are still to be restored go between segments that must not have been merged.
+    impl_->look_at_accelerator();
     if (!stop.stop_requested() && impl_->missing.empty()) {
       const auto planned_step = next_rebuild(impl_->planned(), impl_->state.buffered, impl_->state.plan);
       if (planned_step) work = impl_->take(*planned_step);
     }
   }
-  if (!work) return turn_to_merge && impl_->write_next(stop);
+  if (!work) {
+    if (turn_to_merge && impl_->write_next(stop)) return true;
+    return !stop.stop_requested() && impl_->copy_next();
+  }
   std::shared_ptr<const SealedSegment> result;
   if (!work->empty) {
     result = work->recipe.type == IndexType::kFlat ? impl_->produce(*work, stop) : impl_->build_beside_writes(*work, stop);

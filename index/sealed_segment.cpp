@@ -9,10 +9,11 @@ SealedSegment::SealedSegment(SegmentParts parts) : parts_(std::move(parts)) {
 }
 
 void SealedSegment::search(std::span<const float> queries, std::size_t n, const SearchOptions& options, const Tombstones* deleted,
-                           std::vector<std::vector<Hit>>& hits) const {
-  const ScanInput input{
-      .vectors = parts_.vectors, .rows = parts_.rows, .dimension = parts_.dimension, .deleted = deleted, .allowed = options.allowed};
-  if (is_scanned(options)) {
+                           const DeviceCopy* device, std::vector<std::vector<Hit>>& hits) const {
+  const auto input = scan_input(deleted, options.allowed);
+  if (device != nullptr) {
+    device_scan(input, *device, queries, n, options.limit, /*prove=*/is_scanned(options), hits);
+  } else if (is_scanned(options)) {
     scan(input, queries, n, options.limit, hits);
   } else {
     parts_.approximation->search(input, queries, n, options.limit, options.effort, hits);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "index/approximation.h"
+#include "index/device_scan.h"
 #include "index/index_type.h"
 #include "index/scan.h"
 
@@ -45,9 +46,12 @@ class SealedSegment {
   const SegmentParts& parts() const { return parts_; }
 
   bool is_scanned(const SearchOptions& options) const { return options.exact || !parts_.approximation; }
-  // As scan() if is_scanned(), otherwise as Approximation::search().
+  // As scan() if is_scanned(), otherwise as Approximation::search(); with a copy on a device as device_scan() in any case.
   void search(std::span<const float> queries, std::size_t n, const SearchOptions& options, const Tombstones* deleted,
-              std::vector<std::vector<Hit>>& hits) const;
+              const DeviceCopy* device, std::vector<std::vector<Hit>>& hits) const;
+  ScanInput scan_input(const Tombstones* deleted, const RowSet* allowed = nullptr) const {
+    return {.vectors = parts_.vectors, .rows = parts_.rows, .dimension = parts_.dimension, .deleted = deleted, .allowed = allowed};
+  }
   std::size_t memory_bytes() const;
 
  private:
@@ -58,7 +62,8 @@ class SealedSegment {
 // A segment and which of its rows are deleted.
 struct SegmentView {
   std::shared_ptr<const SealedSegment> segment;
-  SharedTombstones deleted;  // may be null
+  SharedTombstones deleted;                  // may be null
+  std::shared_ptr<const DeviceCopy> device;  // may be null
 
   std::uint64_t rows() const { return segment->rows().size(); }
   std::uint64_t dead() const { return deleted ? deleted->count : 0; }

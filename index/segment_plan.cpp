@@ -103,7 +103,7 @@ std::string mib(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " Mi
 IndexType type_for(std::uint64_t rows, std::uint64_t rows_total, const PlanOptions& options) {
   if (rows < options.approximate_rows_min || options.type == IndexType::kFlat) return IndexType::kFlat;
   if (options.type != IndexType::kAuto) return options.type;
-  if (rows_total < options.auto_rows_min) return IndexType::kFlat;
+  if (rows_total < options.auto_rows_min || rows_total <= options.device_rows_max) return IndexType::kFlat;
   return bytes_with_graph(rows_total, options) <= options.memory_bytes_max ? IndexType::kHnsw : IndexType::kIvfPq;
 }
 
@@ -112,6 +112,8 @@ std::string explain_type(std::uint64_t rows_total, const PlanOptions& options) {
   const std::string rows = std::to_string(rows_total) + " rows";
   const std::string limit = std::to_string(options.type == IndexType::kAuto ? options.auto_rows_min : options.approximate_rows_min);
   if (options.type == IndexType::kFlat) return "flat: the collection is to be searched exactly";
+  if (type == IndexType::kFlat && rows_total <= options.device_rows_max && rows_total >= options.auto_rows_min)
+    return "flat: the GPU has room for " + rows + ", and scans them exactly";
   if (type == IndexType::kFlat) return "flat: " + rows + " are scanned quickly; from " + limit + " on there is an approximation";
   if (options.type != IndexType::kAuto) {
     return std::string(name_of(type)) + ": the collection's type, for segments of " + limit + " rows or more";

@@ -37,6 +37,7 @@ struct PlanOptions {
   std::size_t approximate_rows_min = 0;  // of a segment, for its own approximation
   std::size_t auto_rows_min = 0;         // of all together; kAuto scans fewer
   std::size_t memory_bytes_max = 0;
+  std::uint64_t device_rows_max = 0;  // that a device has room for; kAuto has it scan them
   bool on_disk = false;
 };
 

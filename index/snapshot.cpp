@@ -21,6 +21,7 @@ SegmentStatistics describe(const SegmentView& view) {
           .approximated = parts.approximation ? parts.approximation->answered() : 0,
           .on_disk = segment.on_disk(),
           .mapped_bytes = parts.mapped_bytes,
+          .device_bytes = view.device ? view.device->vectors->bytes() : 0,
           .memory_bytes = segment.memory_bytes() + (view.deleted ? view.deleted->bits.size() : 0)};
 }
 
@@ -49,16 +50,17 @@ std::vector<std::vector<Hit>> Snapshot::search(std::span<const float> queries, s
   std::vector<std::vector<Hit>> hits(n);
   std::size_t scanned = impl_->buffered;
   for (const auto& view : impl_->segments) {
-    if (view.segment->is_scanned(options)) {
+    if (view.device || view.segment->is_scanned(options)) {
       scanned += view.rows();
     } else {
-      view.segment->search(queries, n, options, view.deleted.get(), hits);
+      view.segment->search(queries, n, options, view.deleted.get(), /*device=*/nullptr, hits);
     }
   }
   const auto pass = [this](std::span<const float> passed, std::size_t count, const SearchOptions& wanted,
                            std::vector<std::vector<Hit>>& found) {
     for (const auto& view : impl_->segments) {
-      if (view.segment->is_scanned(wanted)) view.segment->search(passed, count, wanted, view.deleted.get(), found);
+      if (view.device || view.segment->is_scanned(wanted))
+        view.segment->search(passed, count, wanted, view.deleted.get(), view.device.get(), found);
     }
     if (impl_->buffered == 0) return;
     scan({.vectors = impl_->buffer->vectors(),
@@ -88,6 +90,7 @@ IndexStatistics Snapshot::statistics() const {
     statistics.segment_details.push_back(describe(view));
     statistics.memory_bytes += statistics.segment_details.back().memory_bytes;
     statistics.mapped_bytes += statistics.segment_details.back().mapped_bytes;
+    statistics.device_bytes += statistics.segment_details.back().device_bytes;
   }
   statistics.rows = all - statistics.deleted;
   statistics.buffered = impl_->buffered;

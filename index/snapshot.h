@@ -40,6 +40,7 @@ struct SegmentStatistics {
   std::uint64_t approximated = 0;  // queries that its approximation has answered without a scan, since it was built or opened
   bool on_disk = false;
   std::size_t mapped_bytes = 0;
+  std::size_t device_bytes = 0;  // 0: no device has a copy of it
   std::size_t memory_bytes = 0;
 };
 
@@ -50,6 +51,7 @@ struct IndexStatistics {
   std::size_t segments = 0;      // sealed
   std::size_t memory_bytes = 0;  // allocated
   std::size_t mapped_bytes = 0;  // of files, which the system may drop and read again
+  std::size_t device_bytes = 0;  // of an accelerator's memory
   std::vector<SegmentStatistics> segment_details;
   // What type segments of these many rows get, and why: a sentence for people.
   std::string explanation;

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "index/accelerator.h"
 #include "index/index_type.h"
 #include "index/scan_thresholds.h"
 #include "index/snapshot.h"
@@ -34,6 +35,8 @@ struct IndexOptions {
   ScanThresholds scan_thresholds;
   // What kAuto plans with. 0: half of what the machine (or its container) has.
   std::size_t memory_bytes_max = 0;
+  // Keeps copies of large segments, as far as it has room. May be null.
+  std::shared_ptr<Accelerator> accelerator;
   // Threads of OpenMP's that build an approximation.
   int build_threads = 1;
   // Called with one of durable_steps() between each two steps that reach the disk, for tests of crashes. What it throws goes through the

@@ -1,0 +1,59 @@
+// A device that keeps copies of segments' vectors and scans them faster than the CPU can.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace clipdex::index {
+
+// One segment's vectors on a device. Immutable: any thread may search it, also beside others; the device takes them one after the other.
+class DeviceVectors {
+ public:
+  virtual ~DeviceVectors() = default;
+
+  virtual std::size_t bytes() const = 0;  // of the device's memory
+  // How far a score of the device's is from the exact one at most, for vectors of unit length.
+  virtual float score_error() const = 0;
+  // Of search().
+  virtual std::size_t k_max() const = 0;
+
+  // queries: [n, dimension]. For each its k best positions by the device's own scores, best first; scores, positions: [n, k]. Behind the
+  // last vector's: position -1. Nothing is left out: who deletes or filters asks for more and does that itself. Throws std::runtime_error
+  // if the device fails; it is of no use then.
+  virtual void search(std::span<const float> queries, std::size_t n, std::size_t k, float* scores, std::int64_t* positions) const = 0;
+};
+
+// Any thread may call it.
+class Accelerator {
+ public:
+  virtual ~Accelerator() = default;
+
+  virtual std::string name() const = 0;  // "cuda:0"
+  // Of its memory, that are still free for vectors; 0 once it has failed.
+  virtual std::size_t bytes_free() const = 0;
+  // What so many vectors take.
+  virtual std::size_t bytes_for(std::size_t n, std::size_t dimension) const = 0;
+
+  // A copy of n vectors of this dimension, which stays until the last user has let go; vector(i): the i-th one. nullptr: there is no room,
+  // or the device has failed.
+  virtual std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension,
+                                                    const std::function<const float*(std::size_t)>& vector) = 0;
+};
+
+struct AcceleratorOptions {
+  int device = 0;                        // the GPU's number
+  std::optional<std::size_t> bytes_max;  // of its memory, for vectors; otherwise half of what is free now
+  bool half = true;                      // fp16 there; hits are scored with the exact vectors in any case
+  // Called once, from any thread, when the device fails: searches go on with the CPU.
+  std::function<void(const std::string& reason)> on_failure;
+};
+
+// nullptr where this clipdex is built without GPUs. Throws std::runtime_error for a device that cannot be used.
+std::shared_ptr<Accelerator> make_accelerator(const AcceleratorOptions& options);
+
+}  // namespace clipdex::index

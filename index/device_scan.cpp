@@ -1,0 +1,148 @@
+#include "index/device_scan.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <stdexcept>
+
+#include "index/inner_product.h"
+#include "index/row_filter.h"
+#include "index/top_hits.h"
+
+namespace clipdex::index {
+namespace {
+
+// Beyond what is wanted, for those whose order the device's rounding changes.
+constexpr std::size_t kSpare = 32;
+
+// What the device proposes for one query.
+struct Proposed {
+  std::span<const std::int64_t> positions;
+  float worst = 0;  // the last one's score, by the device
+};
+
+class DeviceScan {
+ public:
+  DeviceScan(const ScanInput& input, const DeviceCopy& device, std::size_t limit, bool prove)
+      : input_(input),
+        device_(device),
+        filter_(input),
+        there_(input.rows.size() - device.dead),
+        limit_(std::min(limit, there_ - deleted_since())),
+        prove_(prove) {}
+
+  std::size_t limit() const { return limit_; }
+  // So that the live ones among them are enough.
+  std::size_t first_k() const { return std::min(limit_ + deleted_since() + kSpare, there_); }
+  std::size_t most() const { return std::min(device_.vectors->k_max(), there_); }
+
+  // Asks for the k best of each of these queries; those that remain in doubt are returned.
+  std::vector<std::size_t> ask(std::span<const float> queries, const std::vector<std::size_t>& which, std::size_t k,
+                               std::vector<std::vector<Hit>>& hits) {
+    std::vector<float> asked, scores(which.size() * k);
+    std::vector<std::int64_t> positions(which.size() * k);
+    for (const auto query : which) {
+      const auto from = queries.begin() + static_cast<std::ptrdiff_t>(query * input_.dimension);
+      asked.insert(asked.end(), from, from + static_cast<std::ptrdiff_t>(input_.dimension));
+    }
+    device_.vectors->search(asked, which.size(), k, scores.data(), positions.data());
+    std::vector<std::size_t> doubtful;
+    for (std::size_t i = 0; i < which.size(); ++i) {
+      const Proposed proposed{.positions = std::span(positions).subspan(i * k, k), .worst = scores[i * k + k - 1]};
+      if (!take(std::span(asked).subspan(i * input_.dimension, input_.dimension), proposed, hits[which[i]])) doubtful.push_back(which[i]);
+    }
+    return doubtful;
+  }
+
+ private:
+  std::size_t deleted_since() const { return (input_.deleted != nullptr ? input_.deleted->count : 0) - device_.dead; }
+  std::size_t position(std::int64_t there) const {
+    return device_.positions.empty() ? static_cast<std::size_t>(there) : device_.positions[static_cast<std::size_t>(there)];
+  }
+
+  // False: it is not certain that these are the best; nothing is appended then.
+  bool take(std::span<const float> query, const Proposed& proposed, std::vector<Hit>& hits) const {
+    std::vector<const float*> vectors;
+    std::vector<std::uint64_t> rows;
+    for (const auto there : proposed.positions) {
+      if (there < 0 || !filter_.passes(position(there))) continue;
+      vectors.push_back(input_.vectors + position(there) * input_.dimension);
+      rows.push_back(input_.rows[position(there)]);
+    }
+    std::vector<float> scores(rows.size());
+    inner_product_function()({.queries = query.data(),
+                              .n_queries = 1,
+                              .rows = vectors.data(),
+                              .n_rows = vectors.size(),
+                              .dimension = input_.dimension,
+                              .scores = scores.data(),
+                              .stride = scores.size()});
+    TopHits best(limit_);
+    for (std::size_t i = 0; i < rows.size(); ++i) best.add({rows[i], scores[i]});
+    std::vector<Hit> found;
+    best.append_to(found);
+    const bool all = proposed.positions.size() >= there_;
+    if (!all && found.size() < limit_) return false;
+    if (!all && prove_ && !found.empty()) {
+      // No row that was not proposed has a better score than this.
+      const float others = proposed.worst + device_.vectors->score_error();
+      const auto worst = std::min_element(found.begin(), found.end(), [](const Hit& a, const Hit& b) { return a.score < b.score; });
+      if (!(worst->score > others)) return false;
+    }
+    hits.insert(hits.end(), found.begin(), found.end());
+    return true;
+  }
+
+  const ScanInput& input_;
+  const DeviceCopy& device_;
+  RowFilter filter_;
+  std::size_t there_;  // rows on the device
+  std::size_t limit_;
+  bool prove_;
+};
+
+void scan_each(const ScanInput& input, std::span<const float> queries, const std::vector<std::size_t>& which, std::size_t limit,
+               std::vector<std::vector<Hit>>& hits) {
+  std::vector<float> asked;
+  std::vector<std::vector<Hit>> found(which.size());
+  for (const auto query : which) {
+    const auto from = queries.begin() + static_cast<std::ptrdiff_t>(query * input.dimension);
+    asked.insert(asked.end(), from, from + static_cast<std::ptrdiff_t>(input.dimension));
+  }
+  scan(input, asked, which.size(), limit, found);
+  for (std::size_t i = 0; i < which.size(); ++i) hits[which[i]].insert(hits[which[i]].end(), found[i].begin(), found[i].end());
+}
+
+}  // namespace
+
+std::shared_ptr<const DeviceCopy> copy_to_device(const ScanInput& segment, Accelerator& accelerator) {
+  auto copy = std::make_shared<DeviceCopy>();
+  if (segment.deleted != nullptr && segment.deleted->count > 0) {
+    copy->positions = RowFilter(segment).positions();
+    copy->dead = segment.deleted->count;
+    if (copy->positions.empty()) return nullptr;
+  }
+  const auto& positions = copy->positions;
+  copy->vectors = accelerator.hold(positions.empty() ? segment.rows.size() : positions.size(), segment.dimension, [&](std::size_t i) {
+    return segment.vectors + (positions.empty() ? i : positions[i]) * segment.dimension;
+  });
+  if (!copy->vectors) return nullptr;
+  return copy;
+}
+
+void device_scan(const ScanInput& input, const DeviceCopy& device, std::span<const float> queries, std::size_t n, std::size_t limit,
+                 bool prove, std::vector<std::vector<Hit>>& hits) {
+  DeviceScan scan_there(input, device, limit, prove);
+  const std::size_t most = scan_there.most();
+  if (scan_there.limit() == 0 || input.allowed != nullptr || scan_there.first_k() > most) return scan(input, queries, n, limit, hits);
+  std::vector<std::size_t> waiting(n);
+  for (std::size_t i = 0; i < n; ++i) waiting[i] = i;
+  try {
+    waiting = scan_there.ask(queries, waiting, scan_there.first_k(), hits);
+    if (!waiting.empty() && scan_there.first_k() < most) waiting = scan_there.ask(queries, waiting, most, hits);
+  } catch (const std::runtime_error&) {
+    // The device has told that it failed, and why.
+  }
+  if (!waiting.empty()) scan_each(input, queries, waiting, limit, hits);
+}
+
+}  // namespace clipdex::index

@@ -1,0 +1,35 @@
+// Exact search over one run of vectors of which a device has a copy. Private to index/.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "index/accelerator.h"
+#include "index/scan.h"
+
+namespace clipdex::index {
+
+// Of a segment, made at one moment.
+struct DeviceCopy {
+  std::shared_ptr<const DeviceVectors> vectors;
+  std::vector<std::uint32_t> positions;  // of its vectors in the segment, ascending; empty: all of them
+  std::size_t dead = 0;                  // of the segment's rows, and so not among them
+};
+
+// Of a segment's live rows; nullptr as Accelerator::hold() says.
+std::shared_ptr<const DeviceCopy> copy_to_device(const ScanInput& segment, Accelerator& accelerator);
+
+// Rows that may have been deleted since a copy was made before it is to be made anew: as many more are asked of the device.
+inline constexpr std::size_t kDeletedSinceMax = 512;
+
+// Appends what scan() appends. The device proposes more rows than are wanted, so many that deleted ones among them do not matter; they are
+// scored with the exact vectors, and a query for which the device's rounding leaves in doubt whether a row is missing is asked for more
+// rows and then scanned. `prove` false: doubt is no reason, most of the best rows are enough. Where the device is of no use (rows are
+// filtered, too many are deleted, it has failed) everything is scanned.
+void device_scan(const ScanInput& input, const DeviceCopy& device, std::span<const float> queries, std::size_t n, std::size_t limit,
+                 bool prove, std::vector<std::vector<Hit>>& hits);
+
+}  // namespace clipdex::index

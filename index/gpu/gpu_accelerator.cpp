@@ -1,0 +1,187 @@
+#include "index/gpu/gpu_accelerator.h"
+
+#include <cuda_fp16.h>
+#include <cuda_runtime_api.h>
+#include <faiss/gpu/GpuDistance.h>
+#include <faiss/gpu/StandardGpuResources.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <mutex>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "index/gpu/device_thread.h"
+
+namespace clipdex::index {
+namespace {
+
+// FAISS selects no more at once.
+constexpr std::size_t kBestMax = 2048;
+// Vectors that are converted and copied at once.
+constexpr std::size_t kRowsPerCopy = 32'768;
+// Scratch memory of FAISS's, for distances that are selected from.
+constexpr std::size_t kScratchBytes = std::size_t{512} << 20;
+// Of scores between vectors of unit length. fp16: twice the rounding of a number (2^-11), and sums in fp32; fp32: sums alone.
+constexpr float kHalfError = 1.1e-3F, kFloatError = 1e-4F;
+
+void check(cudaError_t error, const char* what) {
+  if (error != cudaSuccess) throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
+}
+
+// What all copies on one device share. Its members are used on its thread alone, but for the atomic ones and fail().
+struct Gpu {
+  explicit Gpu(const AcceleratorOptions& options_) : options(options_) {
+    thread.run([this] {
+      check(cudaSetDevice(options.device), "the GPU cannot be used");
+      std::size_t free_now = 0, total = 0;
+      check(cudaMemGetInfo(&free_now, &total), "the GPU's memory cannot be asked");
+      bytes_max = options.bytes_max.value_or(free_now / 2);
+      resources = std::make_unique<faiss::gpu::StandardGpuResources>();
+      resources->setTempMemory(std::min(kScratchBytes, free_now / 8));
+    });
+  }
+  ~Gpu() {
+    thread.run([this] { resources.reset(); });
+  }
+
+  // Once: nothing is asked of the device any more.
+  void fail(const std::string& reason) {
+    if (failed.exchange(true)) return;
+    if (options.on_failure) options.on_failure(reason);
+  }
+
+  const AcceleratorOptions options;
+  std::size_t bytes_max = 0;
+  std::atomic<std::size_t> used = 0;
+  std::atomic<bool> failed = false;
+  std::unique_ptr<faiss::gpu::StandardGpuResources> resources;
+  DeviceThread thread;  // last: it ends first
+};
+
+class GpuVectors : public DeviceVectors {
+ public:
+  // On the GPU's thread. The bytes are counted already.
+  GpuVectors(std::shared_ptr<Gpu> gpu, std::size_t n, std::size_t dimension, std::size_t bytes,
+             const std::function<const float*(std::size_t)>& vector)
+      : gpu_(std::move(gpu)), n_(n), dimension_(dimension), bytes_(bytes) {
+    check(cudaMalloc(&memory_, bytes_), "the GPU has no memory for a segment");
+    try {
+      fill(vector);
+    } catch (...) {
+      cudaFree(memory_);
+      throw;
+    }
+  }
+  ~GpuVectors() override {
+    gpu_->thread.run([this] { cudaFree(memory_); });
+    gpu_->used -= bytes_;
+  }
+  GpuVectors(const GpuVectors&) = delete;
+  GpuVectors& operator=(const GpuVectors&) = delete;
+
+  std::size_t bytes() const override { return bytes_; }
+  float score_error() const override { return gpu_->options.half ? kHalfError : kFloatError; }
+  std::size_t k_max() const override { return kBestMax; }
+
+  void search(std::span<const float> queries, std::size_t n, std::size_t k, float* scores, std::int64_t* positions) const override {
+    if (gpu_->failed) throw std::runtime_error("the GPU has failed");
+    try {
+      gpu_->thread.run([&] { search_there(queries, n, k, scores, positions); });
+    } catch (const std::exception& error) {
+      gpu_->fail(error.what());
+      throw std::runtime_error(error.what());
+    }
+  }
+
+ private:
+  void fill(const std::function<const float*(std::size_t)>& vector) {
+    const std::size_t width = gpu_->options.half ? sizeof(__half) : sizeof(float);
+    std::vector<std::byte> rows(std::min(kRowsPerCopy, n_) * dimension_ * width);
+    for (std::size_t begin = 0; begin < n_; begin += kRowsPerCopy) {
+      const std::size_t count = std::min(kRowsPerCopy, n_ - begin);
+      for (std::size_t i = 0; i < count; ++i) put(vector(begin + i), rows.data() + i * dimension_ * width);
+      check(cudaMemcpy(static_cast<std::byte*>(memory_) + begin * dimension_ * width, rows.data(), count * dimension_ * width,
+                       cudaMemcpyHostToDevice),
+            "a segment cannot be copied to the GPU");
+    }
+  }
+
+  void put(const float* vector, std::byte* to) const {
+    if (!gpu_->options.half) {
+      std::memcpy(to, vector, dimension_ * sizeof(float));
+      return;
+    }
+    auto* halves = reinterpret_cast<__half*>(to);
+    for (std::size_t i = 0; i < dimension_; ++i) halves[i] = __float2half_rn(vector[i]);
+  }
+
+  void search_there(std::span<const float> queries, std::size_t n, std::size_t k, float* scores, std::int64_t* positions) const {
+    std::vector<__half> halves;
+    if (gpu_->options.half) {
+      halves.resize(queries.size());
+      std::transform(queries.begin(), queries.end(), halves.begin(), [](float value) { return __float2half_rn(value); });
+    }
+    const auto type = gpu_->options.half ? faiss::gpu::DistanceDataType::F16 : faiss::gpu::DistanceDataType::F32;
+    faiss::gpu::GpuDistanceParams parameters;
+    parameters.metric = faiss::METRIC_INNER_PRODUCT;
+    parameters.k = static_cast<int>(k);
+    parameters.dims = static_cast<int>(dimension_);
+    parameters.vectors = memory_;
+    parameters.vectorType = type;
+    parameters.numVectors = static_cast<faiss::idx_t>(n_);
+    parameters.queries = gpu_->options.half ? static_cast<const void*>(halves.data()) : queries.data();
+    parameters.queryType = type;
+    parameters.numQueries = static_cast<faiss::idx_t>(n);
+    parameters.outDistances = scores;
+    parameters.outIndices = positions;
+    parameters.device = gpu_->options.device;
+    faiss::gpu::bfKnn(gpu_->resources.get(), parameters);
+  }
+
+  std::shared_ptr<Gpu> gpu_;
+  std::size_t n_, dimension_, bytes_;
+  void* memory_ = nullptr;
+};
+
+class GpuAccelerator : public Accelerator {
+ public:
+  explicit GpuAccelerator(const AcceleratorOptions& options) : gpu_(std::make_shared<Gpu>(options)) {}
+
+  std::string name() const override { return "cuda:" + std::to_string(gpu_->options.device); }
+  std::size_t bytes_free() const override {
+    const std::size_t used = gpu_->used;
+    return gpu_->failed || used >= gpu_->bytes_max ? 0 : gpu_->bytes_max - used;
+  }
+  std::size_t bytes_for(std::size_t n, std::size_t dimension) const override {
+    return n * dimension * (gpu_->options.half ? sizeof(__half) : sizeof(float));
+  }
+
+  std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension,
+                                            const std::function<const float*(std::size_t)>& vector) override {
+    const std::size_t bytes = bytes_for(n, dimension);
+    if (n == 0 || gpu_->failed) return nullptr;
+    if (gpu_->used.fetch_add(bytes) + bytes > gpu_->bytes_max) {
+      gpu_->used -= bytes;
+      return nullptr;
+    }
+    try {
+      return gpu_->thread.run([&] { return std::make_shared<const GpuVectors>(gpu_, n, dimension, bytes, vector); });
+    } catch (const std::exception& error) {
+      gpu_->used -= bytes;
+      gpu_->fail(error.what());
+      return nullptr;
+    }
+  }
+
+ private:
+  std::shared_ptr<Gpu> gpu_;
+};
+
+}  // namespace
+
+std::shared_ptr<Accelerator> make_gpu_accelerator(const AcceleratorOptions& options) { return std::make_shared<GpuAccelerator>(options); }
+
+}  // namespace clipdex::index
