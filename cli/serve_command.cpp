@@ -174,6 +174,11 @@ void add_serve_command(CLI::App& program, Action& action) {
   command
       ->add_option("--index-threads", options->index.threads, "Threads that build indexes in the background (default: half of the cores)")
       ->check(CLI::Range(1, 1024));
+  command
+      ->add_option("--gpu-index-memory", options->index.gpu_memory_max,
+                   "A GPU's memory for vectors, such as 16GiB; 0: searches use the CPU (default: half of what is free)")
+      ->transform(CLI::AsSizeValue(false));
+  command->add_flag("!--gpu-index-fp32", options->index.gpu_half, "Vectors in fp32 on the GPU: twice the memory; fp16 finds the same");
   command->add_flag("--exact-decode", options->exact_decode, kExactDecodeHelp);
   command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error or off; a request is one line at info")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))

@@ -1,9 +1,9 @@
 # Warnings are errors on our own targets only; third-party headers come in as SYSTEM.
 function(clipdex_warnings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
-                                           -Wold-style-cast
-                                           # Designated initialisers name what differs from the defaults.
-                                           -Wno-missing-field-initializers -Werror)
+  set(warnings -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast
+               # Designated initialisers name what differs from the defaults.
+               -Wno-missing-field-initializers -Werror)
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:C,CXX>:${warnings}>")
 endfunction()
 
 # One folder is one target and one namespace: a static library whose includes start at the project's root.

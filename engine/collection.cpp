@@ -31,6 +31,7 @@ index::IndexOptions index_options(const CollectionParts& parts, const fs::path& 
   options.approximate_rows_min = parts.resources.tuning.approximate_rows_min;
   options.memory_bytes_max = parts.resources.tuning.memory_max;
   options.build_threads = parts.resources.tuning.threads;
+  options.accelerator = parts.resources.accelerator;
   options.on_durable_step = crash_point;
   return options;
 }
@@ -193,6 +194,7 @@ CollectionStatistics Collection::statistics() const {
           .index_buffered = index.buffered,
           .index_segments = index.segments,
           .index_types = std::move(types),
+          .index_device_bytes = index.device_bytes,
           .index_mapped_bytes = index.mapped_bytes,
           .index_explanation = index.explanation};
 }

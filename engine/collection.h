@@ -48,6 +48,7 @@ struct CollectionStatistics {
   std::uint64_t index_buffered = 0;
   std::size_t index_segments = 0;
   std::map<std::string, std::uint64_t> index_types;  // rows, live and deleted, by the type of their segment; the buffer's are not in one
+  std::uint64_t index_device_bytes = 0;              // of a GPU's memory
   std::uint64_t index_mapped_bytes = 0;              // of files, in memory as far as there is room
   std::string index_explanation;                     // which kind of index it is, and why, in a sentence
 };
@@ -59,6 +60,11 @@ struct ImagePage {
 
 class ImagePreparation;
 class QueryEncoder;
+}  // namespace clipdex::engine
+namespace clipdex::index {
+class Accelerator;
+}
+namespace clipdex::engine {
 
 // How indexes are built. The defaults suit collections of thousands to millions of images.
 struct IndexTuning {
@@ -66,6 +72,9 @@ struct IndexTuning {
   int threads = 0;                       // that build in the background; 0: half of the cores
   std::size_t seal_rows = 8'192;         // newest images, which are scanned, at most
   std::size_t approximate_rows_min = 0;  // segments of fewer rows are scanned; 0: index::IndexOptions' default
+  // Of a GPU's memory, for vectors; by default half of what is free when the program starts. 0: none.
+  std::optional<std::size_t> gpu_memory_max;
+  bool gpu_half = true;  // vectors in fp16 there; hits are scored with the exact ones
 };
 
 // What all collections of an engine use.
@@ -76,6 +85,7 @@ struct CollectionResources {
   Metrics* metrics = nullptr;            // the engine's; not null
   std::shared_ptr<std::mutex> building;  // whoever builds an index holds it
   IndexTuning tuning;
+  std::shared_ptr<index::Accelerator> accelerator;  // of all collections; may be null
 };
 
 // An image whose embedding the caller has, of the collection's model.

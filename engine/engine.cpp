@@ -19,10 +19,22 @@
 #include "engine/identifiers.h"
 #include "engine/image_preparation.h"
 #include "engine/query_encoder.h"
+#include "index/accelerator.h"
 
 namespace clipdex::engine {
 
 namespace {
+
+// Of the GPU that the model is on. nullptr: there is none, or its memory is not to be used.
+std::shared_ptr<index::Accelerator> open_accelerator(const ComputeDevice& device, const IndexTuning& tuning) {
+  if (device.kind != DeviceKind::kCuda || tuning.gpu_memory_max == 0) return nullptr;
+  return index::make_accelerator({.device = device.index,
+                                  .bytes_max = tuning.gpu_memory_max,
+                                  .half = tuning.gpu_half,
+                                  .on_failure = [name = name_of(device)](const std::string& reason) {
+                                    spdlog::error("{} failed: {}. Searches go on with the CPU; start again to use it", name, reason);
+                                  }});
+}
 
 struct OpenCollection {
   std::shared_ptr<Collection> collection;
@@ -44,7 +56,8 @@ struct Engine::Impl {
                    .queries = std::make_shared<QueryEncoder>(encoder, options.query_cache_bytes, metrics),
                    .metrics = &metrics,
                    .building = std::make_shared<std::mutex>(),
-                   .tuning = options.index}) {
+                   .tuning = options.index,
+                   .accelerator = open_accelerator(encoder->device(), options.index)}) {
     if (resources.tuning.threads <= 0) resources.tuning.threads = std::max(1, encoder->cores().cores() / 2);
     for (const auto& name : data.collection_names()) {
       try {

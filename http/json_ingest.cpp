@@ -109,6 +109,7 @@ json to_json(const engine::CollectionStatistics& s) {
             {"buffered", s.index_buffered},
             {"segments", s.index_segments},
             {"types", s.index_types},
+            {"device_bytes", s.index_device_bytes},
             {"mapped_bytes", s.index_mapped_bytes},
             {"explanation", s.index_explanation}}}};
 }
@@ -174,6 +175,7 @@ engine::CollectionStatistics parse_statistics(const json& value) {
   s.index_buffered = index.at("buffered");
   s.index_segments = index.at("segments");
   s.index_types = index.value("types", std::map<std::string, std::uint64_t>());
+  s.index_device_bytes = index.value("device_bytes", std::uint64_t{0});
   s.index_mapped_bytes = index.value("mapped_bytes", std::uint64_t{0});
   s.index_explanation = index.value("explanation", "");
   return s;

@@ -65,9 +65,10 @@ void add_collections(json& schemas) {
                    {"buffered", kCount},
                    {"segments", kCount},
                    {"types", {{"type", "object"}, {"additionalProperties", kCount}}},
+                   {"device_bytes", with(kCount, {{"description", "Of a GPU's memory"}})},
                    {"mapped_bytes", kCount},
                    {"explanation", kText}}},
-                 {"required", {"memory_bytes", "deleted", "buffered", "segments", "types", "mapped_bytes", "explanation"}}}}}),
+                 {"required", {"memory_bytes", "deleted", "buffered", "segments", "types", "device_bytes", "mapped_bytes", "explanation"}}}}}),
       {{"additionalProperties", true}});
   schemas["CollectionName"] = {{"type", "string"}, {"pattern", kNamePattern}};
   schemas["Collections"] =

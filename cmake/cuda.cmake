@@ -1,0 +1,27 @@
+# Before the other dependencies: CMake's CUDA language and the toolkit. Nothing is fetched.
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES "80;90" CACHE STRING "GPUs to compile for: 80 is A100, 86 RTX 30, 89 RTX 40 and L4, 90 H100 and H200, 100 B200")
+endif()
+include(CheckLanguage)
+check_language(CUDA)
+if(NOT CMAKE_CUDA_COMPILER)
+  message(FATAL_ERROR "CLIPDEX_CUDA: there is no nvcc. Install the CUDA toolkit 12.6 or newer, or name it: -DCMAKE_CUDA_COMPILER=/path/to/nvcc")
+endif()
+enable_language(CUDA)
+set(CMAKE_CUDA_STANDARD 20)
+set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+find_package(CUDAToolkit 12.6 REQUIRED)
+
+# After them: what was found must have CUDA.
+function(clipdex_check_cuda)
+  if(NOT TARGET torch_cuda)
+    message(FATAL_ERROR "CLIPDEX_CUDA: the LibTorch in ${TORCH_INSTALL_PREFIX} has no CUDA, as Debian's. Name one that has: "
+                        "-DCMAKE_PREFIX_PATH=/path/to/libtorch (docs/gpu.md)")
+  endif()
+  get_target_property(includes faiss INTERFACE_INCLUDE_DIRECTORIES)
+  find_path(CLIPDEX_FAISS_GPU faiss/gpu/GpuDistance.h HINTS ${includes})
+  if(NOT CLIPDEX_FAISS_GPU)
+    message(FATAL_ERROR "CLIPDEX_CUDA: the FAISS in ${faiss_DIR} has no GPU part, as Debian's. Name one that was built with "
+                        "FAISS_ENABLE_GPU: -Dfaiss_ROOT=/path/to/faiss (docs/gpu.md)")
+  endif()
+endfunction()
