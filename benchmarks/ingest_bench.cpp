@@ -1,6 +1,7 @@
 // Does an ingest take longer than its parts? JPEG files go through the whole engine (four requests of 64 at a time, durable when answered),
 // and through decoding, preprocessing, thumbnails and the encoder one after the other, each with all cores and nothing beside it: what
-// they take together is the limit. And how long a text query takes beside an ingest. Usage: ingest_bench [MODEL...], MODEL of emoji-clip (the built-in one), ViT-B-32.
+// they take together is the limit. And how long a text query takes beside an ingest. Usage: ingest_bench [MODEL...], MODEL of emoji-clip (the
+// built-in one), ViT-B-32.
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
@@ -147,16 +148,18 @@ Waits query_meanwhile(const engine::Collection& collection, const std::function<
 void run_beside_queries(engine::Collection& collection, std::vector<engine::IngestItem> items) {
   const auto alone_until = Clock::now() + std::chrono::seconds(3);
   const auto alone = query_meanwhile(collection, [&] { return Clock::now() < alone_until; });
-  for (auto& item : items) item.id += "-again", item.bytes += "-again";
-  std::atomic<bool> ingesting = true;
+  for (auto& item : items) {
+    *item.id += "-again";
+    item.bytes += "-again";
+  }
   Waits beside;
   double seconds = 0;
   {
-    std::jthread asking([&] { beside = query_meanwhile(collection, [&] { return ingesting.load(); }); });
+    std::jthread asking(
+        [&](const std::stop_token& stop) { beside = query_meanwhile(collection, [&] { return !stop.stop_requested(); }); });
     const auto start = Clock::now();
     ingest(collection, items);
     seconds = seconds_since(start);
-    ingesting = false;
   }
   std::printf("  a text query alone: p50 %.1f ms, p99 %.1f; beside the ingest (%.1f images/s then): p50 %.1f ms, p99 %.1f, at most %.1f\n",
               alone.p50, alone.p99, static_cast<double>(items.size()) / seconds, beside.p50, beside.p99, beside.most);

@@ -160,10 +160,9 @@ double gflop_text(const RandomCheckpoint& model, int tokens) {
 std::uintmax_t write_random_checkpoint(const RandomCheckpoint& model, const std::filesystem::path& directory) {
   std::filesystem::create_directories(directory);
   std::ofstream(directory / "open_clip_config.json") << config_of(model).dump(1);
-  for (const auto* file : {"vocab.json", "merges.txt"}) {
-    std::filesystem::copy_file(std::filesystem::path(CLIPDEX_SOURCE_DIR) / "models/emoji-clip" / file, directory / file,
-                               std::filesystem::copy_options::overwrite_existing);
-  }
+  const auto* vocabulary = "bpe_simple_vocab_16e6.txt.gz";
+  std::filesystem::copy_file(std::filesystem::path(CLIPDEX_SOURCE_DIR) / "tests/data" / vocabulary, directory / vocabulary,
+                             std::filesystem::copy_options::overwrite_existing);
   const auto tensors = tensors_of(model);
   nlohmann::json header = nlohmann::json::object();
   std::int64_t offset = 0;

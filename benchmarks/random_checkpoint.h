@@ -26,8 +26,8 @@ RandomCheckpoint rn50();
 // 2 x multiply-adds of a text of so many tokens, in units of 10^9.
 double gflop_text(const RandomCheckpoint& model, int tokens);
 
-// An open_clip directory: open_clip_config.json, open_clip_model.safetensors in fp32, and the built-in model's vocabulary, so that texts
-// can be encoded. Returns the bytes of the weights.
+// An open_clip directory: open_clip_config.json, open_clip_model.safetensors in fp32, and OpenAI's vocabulary, so that texts can be
+// encoded. Returns the bytes of the weights.
 std::uintmax_t write_random_checkpoint(const RandomCheckpoint& model, const std::filesystem::path& directory);
 
 }  // namespace clipdex::benchmarks

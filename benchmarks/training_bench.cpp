@@ -111,7 +111,6 @@ StepSeconds measure(const Case& one, const fs::path& scratch, const fs::path& mo
 void compare(const Case& one, const fs::path& scratch) {
   const auto directory = scratch / one.model.name;
   write_random_checkpoint(one.model, directory);
-  fs::copy_file(fs::path(CLIPDEX_SOURCE_DIR) / "tests/data/bpe_simple_vocab_16e6.txt.gz", directory / "bpe_simple_vocab_16e6.txt.gz");
   write_pictures(scratch, one.model.image_size + one.model.image_size / 4);
   const std::string threads = std::to_string(clipdex::encoder::usable_cores());
   const double mm = run_peers("mm " + threads).at("mm");

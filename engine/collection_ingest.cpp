@@ -22,11 +22,15 @@ std::string_view bytes_of(const std::vector<float>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
 }
 
+std::string long_source(const std::string& source) {
+  return "the source has " + std::to_string(source.size()) + " bytes, and " + std::to_string(kSourceBytesMax) + " are possible";
+}
+
 }  // namespace
 
 // Checks what can be checked without the store. False: the result says why.
 bool IngestRequest::examine(const IngestItem& item, IngestResult& result, Candidate& candidate) {
-  result.source = item.source;
+  result.source = item.source.substr(0, kSourceBytesMax);
   candidate.item = &item;
   candidate.result = &result;
   try {
@@ -36,6 +40,10 @@ bool IngestRequest::examine(const IngestItem& item, IngestResult& result, Candid
     return false;
   }
   if (item.id) result.id = *item.id;
+  if (item.source.size() > kSourceBytesMax) {
+    fail(result, "invalid_source", long_source(item.source));
+    return false;
+  }
   try {
     if (item.metadata) candidate.metadata = normalized_metadata(*item.metadata);
   } catch (const std::invalid_argument& error) {
@@ -201,6 +209,7 @@ Change import_change(const CollectionParts& parts, std::span<const VectorItem> i
   for (std::size_t i = 0; i < items.size(); ++i) {
     const auto& item = items[i];
     check_image_id(item.id);
+    if (item.source.size() > kSourceBytesMax) throw std::invalid_argument(long_source(item.source));
     if (!ids.insert(item.id).second) throw std::invalid_argument("the id \"" + item.id + "\" is there twice");
     storage::NewImage image;
     const auto now = now_ms();

@@ -19,6 +19,7 @@ struct Query {
   const SearchRequest* request = nullptr;
   SearchOutcome* outcome = nullptr;
   std::vector<float> vector;
+  std::vector<index::Hit> found;  // by the index
 
   bool failed() const { return outcome->error != nullptr; }
 };
@@ -78,9 +79,11 @@ std::vector<float> query_vector(const CollectionParts& parts, const SearchReques
 class RecordBudget {
  public:
   void take(const ImageRecord& record) {
-    const std::size_t bytes = record.source.size() + record.metadata.size();
-    if (bytes > left_)
-      throw std::invalid_argument("the hits' metadata have over 16 MiB: ask for fewer hits, or without metadata (\"include\": [])");
+    const std::size_t bytes = std::min(record.source.size() + record.metadata.size(), left_ + 1);
+    if (bytes > left_) {
+      throw std::invalid_argument(
+          "the hits' metadata have over 16 MiB: ask for fewer hits, or without metadata (over HTTP \"include\": [])");
+    }
     left_ -= bytes;
   }
 
@@ -89,12 +92,12 @@ class RecordBudget {
 };
 
 // The records of one query's hits, some at a time: what is over the budget is not read. False if the store has lost some of their rows
-// since.
-bool read_records(const CollectionParts& parts, const SearchRequest& request, std::span<const index::Hit> hits, RecordBudget& budget,
-                  std::vector<SearchHit>& found) {
+// since. If it throws, there are no hits.
+bool read_records(const CollectionParts& parts, Query& query, RecordBudget& budget) {
   constexpr std::size_t kRecordsAtOnce = 100;
-  hits = hits.subspan(std::min(request.offset, hits.size()));
-  found.clear();
+  const auto& request = *query.request;
+  const auto hits = std::span(query.found).subspan(std::min(request.offset, query.found.size()));
+  std::vector<SearchHit> read;
   for (std::size_t begin = 0; begin < hits.size(); begin += kRecordsAtOnce) {
     const auto some = hits.subspan(begin, std::min(kRecordsAtOnce, hits.size() - begin));
     std::vector<std::uint64_t> rows;
@@ -106,10 +109,11 @@ bool read_records(const CollectionParts& parts, const SearchRequest& request, st
       if (!request.include_metadata) hit.record.metadata.clear();
       budget.take(hit.record);
       if (request.include_vector) hit.vector = parts.store->embedding(some[i].row).value_or(std::vector<float>{});
-      found.push_back(std::move(hit));
+      read.push_back(std::move(hit));
     }
   }
-  return found.size() == hits.size();
+  query.outcome->result.hits = std::move(read);
+  return query.outcome->result.hits.size() == hits.size();
 }
 
 index::SearchOptions index_options(const SearchRequest& request) {
@@ -120,38 +124,46 @@ index::SearchOptions index_options(const SearchRequest& request) {
   return options;
 }
 
-// Searches the index for queries of the same options at once and reads the hits' records. Returns those whose rows the store no longer has.
-std::vector<Query*> search_together(const CollectionParts& parts, std::span<Query* const> queries, RecordBudget& budget) {
-  std::vector<float> vectors;
-  for (const auto* query : queries) vectors.insert(vectors.end(), query->vector.begin(), query->vector.end());
-  StageTimer searching(parts.resources.metrics->index_search);
-  const auto hits = parts.index->snapshot()->search(vectors, queries.size(), index_options(*queries.front()->request));
-  searching.stop();
-  const StageTimer reading(parts.resources.metrics->records);
-  std::vector<Query*> again;
-  for (std::size_t i = 0; i < queries.size(); ++i) {
-    guarded(*queries[i], [&] {
-      RecordBudget taken = budget;  // what is searched once more is counted once
-      if (read_records(parts, *queries[i]->request, hits[i], taken, queries[i]->outcome->result.hits)) {
-        budget = taken;
-      } else {
-        again.push_back(queries[i]);
-      }
-    });
+// Searches the index, for queries of the same options at once.
+void search_index(const CollectionParts& parts, std::span<Query* const> queries) {
+  std::map<std::tuple<std::size_t, bool, float>, std::vector<Query*>> groups;
+  for (auto* query : queries) {
+    const auto options = index_options(*query->request);
+    groups[{options.limit, options.exact, options.min_score}].push_back(query);
   }
-  return again;
+  for (const auto& [key, group] : groups) {
+    try {
+      std::vector<float> vectors;
+      for (const auto* query : group) vectors.insert(vectors.end(), query->vector.begin(), query->vector.end());
+      const StageTimer timer(parts.resources.metrics->index_search);
+      auto hits = parts.index->snapshot()->search(vectors, group.size(), index_options(*group.front()->request));
+      for (std::size_t i = 0; i < group.size(); ++i) group[i]->found = std::move(hits[i]);
+    } catch (...) {
+      for (auto* query : group) query->outcome->error = std::current_exception();
+    }
+  }
 }
 
-void search_group(const CollectionParts& parts, CollectionWriter& writer, std::vector<Query*> queries, RecordBudget& budget) {
+// Hits and their records; the first queries have what there is of the budget.
+void search_all(const CollectionParts& parts, CollectionWriter& writer, std::vector<Query*> queries) {
   // A row that the store no longer has belongs to a write that is about to publish what came in its place: that is short, and waited for.
   constexpr int kAttempts = 3;
-  try {
-    for (int attempt = 0; attempt < kAttempts && !queries.empty(); ++attempt) {
-      if (attempt > 0) writer.wait_until_published();
-      queries = search_together(parts, queries, budget);
+  RecordBudget budget;
+  for (int attempt = 0; attempt < kAttempts && !queries.empty(); ++attempt) {
+    if (attempt > 0) writer.wait_until_published();
+    search_index(parts, queries);
+    const StageTimer reading(parts.resources.metrics->records);
+    std::vector<Query*> again;
+    for (auto* query : queries) {
+      if (query->failed()) continue;
+      const RecordBudget before = budget;
+      guarded(*query, [&] {
+        if (read_records(parts, *query, budget) || attempt + 1 == kAttempts) return;
+        budget = before;  // what is read once more counts once
+        again.push_back(query);
+      });
     }
-  } catch (...) {
-    for (auto* query : queries) query->outcome->error = std::current_exception();
+    queries = std::move(again);
   }
 }
 
@@ -187,14 +199,11 @@ std::vector<SearchOutcome> search_collection(const CollectionParts& parts, Colle
   encode_texts_guarded(parts, queries);
   const double encode_ms = ms_since(start);
   const auto searching = Clock::now();
-  std::map<std::tuple<std::size_t, bool, float>, std::vector<Query*>> groups;
+  std::vector<Query*> waiting;
   for (auto& query : queries) {
-    if (query.failed()) continue;
-    const auto options = index_options(*query.request);
-    groups[{options.limit, options.exact, options.min_score}].push_back(&query);
+    if (!query.failed()) waiting.push_back(&query);
   }
-  RecordBudget budget;
-  for (auto& [options, group] : groups) search_group(parts, writer, std::move(group), budget);
+  search_all(parts, writer, std::move(waiting));
   for (auto& outcome : outcomes) {
     outcome.result.encode_ms = encode_ms;
     outcome.result.search_ms = ms_since(searching);

@@ -74,7 +74,8 @@ class ImagePreparation {
   PreparationOptions options_;
   Metrics& metrics_;
   mutable Places batches_{kBatchesMax}, queries_;
-  mutable WaitingLine<Waiting> query_line_;
+  // Two groups at the encoder: between them it would take a batch's step.
+  mutable WaitingLine<Waiting> query_line_{2};
   mutable WorkerPool workers_;
 };
 

@@ -18,26 +18,30 @@ struct WaitingCaller {
   bool done = false;
 };
 
-// While one caller is at work, for itself and for those behind it, the others wait; then the front one goes on, with as many of those
-// behind it as it chooses. Nobody waits for company. Any thread may call it. `Caller` derives from WaitingCaller.
+// While `at_work_max` callers are at work, for themselves and for those behind them, the others wait; then the front one goes on, with as
+// many of those behind it as it chooses. Nobody waits for company. Two at work: the second one's group waits where it is served when the
+// first one's is done. Any thread may call it. `Caller` derives from WaitingCaller.
 template <typename Caller>
 class WaitingLine {
  public:
+  explicit WaitingLine(std::size_t at_work_max = 1) : at_work_max_(at_work_max) {}
+
   // Returns when `mine` was served. `choose(line)`: how many of the front callers are served now, 1 or more. `serve(group)` does it,
   // without the line's lock, and throws nothing: what fails is each caller's error, and is thrown here.
   template <typename Choose, typename Serve>
   void pass(Caller& mine, const Choose& choose, const Serve& serve) {
     std::unique_lock lock(mutex_);
     line_.push_back(&mine);
-    changed_.wait(lock, [&] { return mine.done || (!working_ && line_.front() == &mine); });
+    changed_.wait(lock, [&] { return mine.done || (at_work_ < at_work_max_ && line_.front() == &mine); });
     if (!mine.done) {
       const auto group = take(mine, choose);
-      working_ = true;
+      ++at_work_;
+      if (at_work_ < at_work_max_ && !line_.empty()) changed_.notify_all();
       lock.unlock();
       serve(std::span<Caller* const>(group));
       lock.lock();
       for (auto* one : group) one->done = true;
-      working_ = false;
+      --at_work_;
       changed_.notify_all();
     }
     lock.unlock();
@@ -62,7 +66,8 @@ class WaitingLine {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Caller*> line_;
-  bool working_ = false;
+  const std::size_t at_work_max_;
+  std::size_t at_work_ = 0;
 };
 
 }  // namespace clipdex::engine

@@ -135,7 +135,11 @@ json to_json(const engine::SearchResult& result, const engine::SearchRequest& re
 json to_json(const engine::SearchRequest& request) {
   json body = {{"limit", request.limit}, {"offset", request.offset}, {"exact", request.exact}};
   if (request.min_score) body["min_score"] = shortest(*request.min_score);
-  if (request.include_vector) body["include"] = {"metadata", "vector"};
+  if (request.include_vector || !request.include_metadata) {
+    body["include"] = json::array();
+    if (request.include_metadata) body["include"].push_back("metadata");
+    if (request.include_vector) body["include"].push_back("vector");
+  }
   if (const auto* text = std::get_if<engine::TextQuery>(&request.query)) body["text"] = text->text;
   if (const auto* image = std::get_if<engine::ImageQuery>(&request.query)) body["image"] = encode_base64(image->bytes);
   if (const auto* id = std::get_if<engine::IdQuery>(&request.query)) body["id"] = id->id;

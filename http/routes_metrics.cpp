@@ -60,7 +60,7 @@ void write_engine(PrometheusText& text, const engine::Metrics& metrics) {
   text.sample({{"queue", "encode_text"}}, unsigned_level(metrics.encode_text_queue));
   text.sample({{"queue", "encode_image"}}, unsigned_level(metrics.encode_image_queue));
   text.sample({{"queue", "write"}}, unsigned_level(metrics.write_queue));
-  text.family("clipdex_encoder_batch_size", "histogram", "Query texts, and pictures of an ingest, that go to the encoder together.");
+  text.family("clipdex_encoder_batch_size", "histogram", "Texts and pictures in one call of the encoder.");
   text.histogram({{"kind", "text"}}, metrics.text_batch, 1);
   text.histogram({{"kind", "image"}}, metrics.image_batch, 1);
   text.family("clipdex_query_cache_requests_total", "counter", "Query embeddings that were asked for, by whether the cache had them.");

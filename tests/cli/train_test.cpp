@@ -108,37 +108,47 @@ TEST_CASE("Ctrl-C ends a training with a checkpoint") {
 
 TEST_CASE("a training that is killed again and again, between and within checkpoints, ends as one that ran through") {
   const TemporaryDirectory data, out;
-  const auto whole = run_clipdex(tiny_training(data, out.path() / "whole", /*steps=*/"30", /*checkpoint_every=*/"1"));
+  const std::string steps = "100", last_kill_at = "step-00000080";
+  const auto whole = run_clipdex(tiny_training(data, out.path() / "whole", steps, /*checkpoint_every=*/"1"));
   INFO(whole.error);
   REQUIRE(whole.exit_code == 0);
-  auto command = tiny_training(data, out.path() / "killed", /*steps=*/"30", /*checkpoint_every=*/"1");
-  command.insert(command.begin(), kProgram);
+  const auto command = tiny_training(data, out.path() / "killed", steps, /*checkpoint_every=*/"1");
   const auto checkpoints = out.path() / "killed/checkpoints";
-  const auto newest = [&] {
-    std::string name;
-    if (fs::exists(checkpoints)) {
-      for (const auto& entry : fs::directory_iterator(checkpoints)) {
-        if (fs::exists(entry.path() / "training_state.json")) name = std::max(name, entry.path().filename().string());
+  // The newest one that is whole, and whether one is being written.
+  const auto look = [&] {
+    std::pair<std::string, bool> seen;
+    std::error_code gone;  // while it is looked at
+    for (fs::directory_iterator entry(checkpoints, gone), end; !gone && entry != end; entry.increment(gone)) {
+      const auto name = entry->path().filename().string();
+      if (name.find(".partial") != std::string::npos) {
+        seen.second = true;
+      } else {
+        seen.first = std::max(seen.first, name);
       }
     }
-    return name;
+    return seen;
   };
-  for (int kill = 0; kill < 6; ++kill) {
-    ChildProcess process(command);
-    const auto before = newest();
-    while (newest() <= before) {
-      REQUIRE_FALSE(process.exit_code());
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(7 * kill));  // somewhere in what comes next
+  int kills = 0, within = 0;
+  while (kills < 12 && look().first < last_kill_at) {
+    auto with_program = command;
+    with_program.insert(with_program.begin(), kProgram);
+    ChildProcess process(with_program);
+    const auto before = look().first;
+    const bool in_checkpoint = kills % 2 == 1;
+    while (!process.exit_code() && (look().first <= before || (in_checkpoint && !look().second)))
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
     process.signal(SIGKILL);
     process.wait();
+    within += look().second ? 1 : 0;
+    ++kills;
   }
-  command.erase(command.begin());
+  CHECK(kills >= 4);
+  CHECK(within >= 1);
   const auto last = run_clipdex(command);
   INFO(last.error);
   REQUIRE(last.exit_code == 0);
   CHECK_THAT(last.error, ContainsSubstring("going on from"));
+  CHECK_FALSE(look().second);
   CHECK(read_file(out.path() / "killed/model/model.safetensors") == read_file(out.path() / "whole/model/model.safetensors"));
 }
 

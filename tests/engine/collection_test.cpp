@@ -150,6 +150,7 @@ TEST_CASE("bad pictures fail alone and say why") {
       {.id = "m", .bytes = good, .metadata = "[1]"},
       {.id = "n", .bytes = good, .metadata = "{"},
       {.id = "big", .bytes = good, .metadata = "{\"k\":\"" + std::string(70'000, 'v') + "\"}"},
+      {.id = "source", .bytes = good, .source = std::string(5000, 's')},
       {.id = "good", .bytes = gallery_file("rocket.png")},
       {.id = "good", .bytes = good},
       {.id = "last", .bytes = gallery_file("tomato.png")},
@@ -157,14 +158,14 @@ TEST_CASE("bad pictures fail alone and say why") {
   const auto results = fixture.collection->ingest(items);
   const std::vector<std::string> codes = {
       "",           "unsupported_image", "unsupported_image", "corrupt_image",    "invalid_id",   "invalid_id", "invalid_id",
-      "invalid_id", "invalid_metadata",  "invalid_metadata",  "invalid_metadata", "duplicate_id", "",           ""};
+      "invalid_id", "invalid_metadata",  "invalid_metadata",  "invalid_metadata", "invalid_source", "duplicate_id", "", ""};
   for (std::size_t i = 0; i < items.size(); ++i) {
     INFO(i << " " << results[i].error);
     CHECK(results[i].error_code == codes[i]);
     CHECK((results[i].status == IngestStatus::kFailed) == !codes[i].empty());
     CHECK(results[i].error.empty() == codes[i].empty());
   }
-  CHECK(results[12].status == IngestStatus::kUnchanged);
+  CHECK(results[13].status == IngestStatus::kUnchanged);
   CHECK(fixture.collection->statistics().images == 2);
   CHECK(fixture.collection->ingest({}).empty());
 }
@@ -282,5 +283,42 @@ TEST_CASE("requests that fight for the same ids end with store and index equal, 
     // Each one's vector is that of its own bytes: searching by those finds it with a score of 1.
     const auto own = fixture.collection->search({.query = clipdex::engine::IdQuery{id}, .min_score = 0.9999F}).hits;
     CHECK(std::any_of(own.begin(), own.end(), [&](const auto& hit) { return hit.record.id == id; }));
+  }
+}
+
+TEST_CASE("the hits of one call hold no more than 16 MiB of metadata, the first searches have what there is, and those that fail hold none") {
+  Fixture fixture;
+  constexpr std::size_t kImages = 40, kSearches = 20;
+  std::vector<clipdex::engine::VectorItem> items(kImages);
+  for (std::size_t i = 0; i < kImages; ++i) {
+    items[i] = {.id = std::to_string(i), .embedding = std::vector<float>(128), .metadata = R"({"text":")" + std::string(60'000, 'x') + "\"}"};
+    items[i].embedding[i] = 1;
+  }
+  fixture.collection->import_vectors(items);
+  std::vector<clipdex::engine::SearchRequest> searches(kSearches, {.query = clipdex::engine::IdQuery{"7"}, .limit = kImages});
+  // Another group for the index, and no other place in the line.
+  for (std::size_t i = 0; i < kSearches; i += 2) searches[i].min_score = -1;
+  auto outcomes = fixture.collection->search_many(searches);
+  std::size_t bytes = 0, failed = 0;
+  for (const auto& outcome : outcomes) {
+    if (outcome.error) {
+      ++failed;
+      CHECK(outcome.result.hits.empty());
+      CHECK_THROWS_MATCHES(std::rethrow_exception(outcome.error), std::invalid_argument,
+                           Catch::Matchers::MessageMatches(Catch::Matchers::ContainsSubstring("16 MiB")));
+      continue;
+    }
+    CHECK(failed == 0);
+    CHECK(outcome.result.hits.size() == kImages);
+    for (const auto& hit : outcome.result.hits) bytes += hit.record.metadata.size() + hit.record.source.size();
+  }
+  CHECK(failed > 0);
+  CHECK(failed < kSearches);
+  CHECK(bytes <= clipdex::engine::kSearchRecordBytesMax);
+  for (auto& search : searches) search.include_metadata = false;
+  for (const auto& outcome : fixture.collection->search_many(searches)) {
+    REQUIRE_FALSE(outcome.error);
+    CHECK(outcome.result.hits.at(0).record.id == "7");
+    CHECK(outcome.result.hits.at(0).record.metadata.empty());
   }
 }
