@@ -188,7 +188,9 @@ std::unique_ptr<Target> open_target(const TargetOptions& options, DataDirectory 
         engine::EngineOptions{.data_directory = place.data,
                               .model = options.model.empty() ? default_model() : std::filesystem::path(options.model),
                               .encoder = options.device.encoder(),
-                              .exact_decode = options.exact_decode});
+                              .exact_decode = options.exact_decode,
+                              // For the short life of a command nothing is copied to a GPU.
+                              .index = {.gpu_memory_max = 0}});
   }
   if (!options.model.empty()) throw std::invalid_argument("--model goes with --data: a server has its model already");
   // CLIPDEX_DEVICE may be set for another command.

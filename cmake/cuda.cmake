@@ -1,7 +1,9 @@
 # Before the other dependencies: CMake's CUDA language and the toolkit. Nothing is fetched.
-if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-  set(CMAKE_CUDA_ARCHITECTURES "80;90" CACHE STRING "GPUs to compile for: 80 is A100, 86 RTX 30, 89 RTX 40 and L4, 90 H100 and H200, 100 B200")
-endif()
+# An option of our own: LibTorch's package configuration sets CMAKE_CUDA_ARCHITECTURES itself.
+set(CLIPDEX_CUDA_ARCHITECTURES "80;90" CACHE STRING
+    "GPUs to compile for: 80 is A100, 86 RTX 30, 89 RTX 40 and L4, 90 H100 and H200, 100 B200")
+set(CMAKE_CUDA_ARCHITECTURES "${CLIPDEX_CUDA_ARCHITECTURES}")
+string(REGEX REPLACE "([0-9])(;|$)" ".\\1\\2" TORCH_CUDA_ARCH_LIST "${CLIPDEX_CUDA_ARCHITECTURES}")
 include(CheckLanguage)
 check_language(CUDA)
 if(NOT CMAKE_CUDA_COMPILER)

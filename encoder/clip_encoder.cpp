@@ -47,11 +47,21 @@ struct ClipEncoder::Impl {
       : directory(opened.directory),
         device(choose_device(options.device)),
         precision(options.precision.value_or(default_precision(device))),
-        thread(options.threads) {
+        // A GPU's steps leave the cores to those who decode.
+        thread(device.kind == DeviceKind::kCuda ? 1 : options.threads) {
     check_tensors(opened.checkpoint, directory.config);
     tokenizer = open_tokenizer(directory);
     info = describe_model(opened);
-    towers = thread.run(Urgency::kQuery, [&] { return make_tower_runner(opened, device, precision); });
+    const auto make = [&] { return thread.run(Urgency::kQuery, [&] { return make_tower_runner(opened, device, precision); }); };
+    try {
+      towers = make();
+    } catch (const std::exception&) {
+      // A GPU that others have filled is none that can be used.
+      if (options.device != "auto" || device.kind == DeviceKind::kCpu) throw;
+      device = {};
+      precision = options.precision.value_or(default_precision(device));
+      towers = make();
+    }
     image_steps.emplace(towers->images_per_step());
   }
 

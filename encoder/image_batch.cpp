@@ -8,19 +8,15 @@ namespace clipdex::encoder {
 namespace {
 
 // Sides of a picture that is uploaded as it was decoded, in those of the model's: what decoding at a reduced size leaves is below that.
-constexpr std::size_t kSidesMax = 6;
+constexpr std::size_t kSidesMax = 4;
+// CUDA's limit of a grid.
+constexpr int kRowsMax = 65'535;
 
 // Whether a GPU resizes it: RGB, filtered, and not much larger than what the model sees.
 bool is_for_device(const Image& image, const Preprocessing& p) {
   const auto most = kSidesMax * static_cast<std::size_t>(p.width) * kSidesMax * static_cast<std::size_t>(p.height);
-  return image.channels == 3 && !image.indexed && p.interpolation != Interpolation::kNearest &&
+  return image.channels == 3 && !image.indexed && p.interpolation != Interpolation::kNearest && image.height <= kRowsMax &&
          static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) <= most;
-}
-
-Image black(const Preprocessing& p) {
-  Image image{.width = p.width, .height = p.height, .channels = 3};
-  image.pixels = Pixels(std::size_t{3} * static_cast<std::size_t>(p.width) * static_cast<std::size_t>(p.height), 0);
-  return image;
 }
 
 }  // namespace
@@ -28,7 +24,7 @@ Image black(const Preprocessing& p) {
 ImageBatch::ImageBatch(const Preprocessing& preprocessing, bool for_device, std::size_t count)
     : preprocessing_(preprocessing), count_(count) {
   if (for_device) {
-    images_.resize(count, DeviceImage{.image = black(preprocessing), .is_ready = true});
+    images_.resize(count);
   } else {
     pixels_.resize(count * stride());
   }
@@ -38,7 +34,12 @@ std::size_t ImageBatch::stride() const {
   return std::size_t{3} * static_cast<std::size_t>(preprocessing_.width) * static_cast<std::size_t>(preprocessing_.height);
 }
 
-void ImageBatch::set(std::size_t place, Image image) {
+void ImageBatch::set(std::size_t place, const Image& image) {
+  if (images_.empty()) return preprocess_into(image, preprocessing_, pixels_.data() + place * stride());
+  set(place, Image(image));
+}
+
+void ImageBatch::set(std::size_t place, Image&& image) {
   if (images_.empty()) return preprocess_into(image, preprocessing_, pixels_.data() + place * stride());
   if (is_for_device(image, preprocessing_)) {
     images_[place] = {.image = std::move(image), .is_ready = false};

@@ -16,7 +16,7 @@ struct DeviceImage {
   bool is_ready = false;  // of the model's size
 };
 
-// For the CPU pixels of the model's size, 12 bytes each; for a GPU what it resizes itself, at most 36 times the model's pixels in 3 bytes
+// For the CPU pixels of the model's size, 12 bytes each; for a GPU what it resizes itself, at most 16 times the model's pixels in 3 bytes
 // each. One thread at a time, but for set().
 class ImageBatch {
  public:
@@ -25,8 +25,9 @@ class ImageBatch {
 
   std::size_t size() const { return count_; }
 
-  // Threads may set different places at the same time. A place that was never set is black.
-  void set(std::size_t place, Image image);
+  // Threads may set different places at the same time. A batch is encoded when every place that it keeps is set.
+  void set(std::size_t place, const Image& image);
+  void set(std::size_t place, Image&& image);
 
   // Of all places only these, ascending.
   void keep(std::span<const std::size_t> places);

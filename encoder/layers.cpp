@@ -42,7 +42,9 @@ Convolution::Convolution(const Options& options_)
       options(options_) {}
 
 at::Tensor Convolution::forward(const at::Tensor& x) const {
-  return at::conv2d(x.to(weight.scalar_type()), weight, folded_bias, /*stride=*/options.stride, /*padding=*/options.padding);
+  // (Under autocast the operator itself converts.)
+  const auto input = weight.scalar_type() == at::kFloat ? x : x.to(weight.scalar_type());
+  return at::conv2d(input, weight, folded_bias, /*stride=*/options.stride, /*padding=*/options.padding);
 }
 
 BatchNorm::BatchNorm(std::int64_t channels)

@@ -10,7 +10,7 @@ namespace clipdex::encoder {
 namespace {
 
 // Measured (docs/benchmarks.md): more at once is no faster on a CPU. A GPU wants more.
-constexpr std::size_t kImagesPerStep = 16, kImagesPerGpuStep = 256;
+constexpr std::size_t kImagesPerStep = 16, kImagesPerGpuStep = 128;
 constexpr std::size_t kTokensPerStep = 512, kTokensPerGpuStep = 16'384;
 
 at::Device torch_device(const ComputeDevice& device) {
@@ -60,6 +60,8 @@ TorchRunner::TorchRunner(const OpenedModel& model, const ComputeDevice& device, 
     // The layers' kernels have copies of their own: what was read for them leaves memory as they are made.
     model_->prepare([&] { model.checkpoint.release_pages(); });
   } else {
+    // fp32 is fp32: not what tensor cores make of it in convolutions.
+    if (type_ == at::kFloat) at::globalContext().setAllowTF32CuDNN(false);
     model_->reduce(device_, type_);
     model.checkpoint.release_pages();
   }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 
 namespace clipdex::index {
@@ -17,6 +18,8 @@ class DeviceVectors {
   virtual ~DeviceVectors() = default;
 
   virtual std::size_t bytes() const = 0;  // of the device's memory
+  // False for ever once the device has failed.
+  virtual bool usable() const = 0;
   // How far a score of the device's is from the exact one at most, for vectors of unit length.
   virtual float score_error() const = 0;
   // Of search().
@@ -24,7 +27,7 @@ class DeviceVectors {
 
   // queries: [n, dimension]. For each its k best positions by the device's own scores, best first; scores, positions: [n, k]. Behind the
   // last vector's: position -1. Nothing is left out: who deletes or filters asks for more and does that itself. Throws std::runtime_error
-  // if the device fails; it is of no use then.
+  // if the device cannot do it now, or has failed.
   virtual void search(std::span<const float> queries, std::size_t n, std::size_t k, float* scores, std::int64_t* positions) const = 0;
 };
 
@@ -34,15 +37,17 @@ class Accelerator {
   virtual ~Accelerator() = default;
 
   virtual std::string name() const = 0;  // "cuda:0"
-  // Of its memory, that are still free for vectors; 0 once it has failed.
+  virtual bool usable() const = 0;       // as DeviceVectors'
+  // Of its memory, that are still free for vectors.
   virtual std::size_t bytes_free() const = 0;
   // What so many vectors take.
   virtual std::size_t bytes_for(std::size_t n, std::size_t dimension) const = 0;
 
-  // A copy of n vectors of this dimension, which stays until the last user has let go; vector(i): the i-th one. nullptr: there is no room,
-  // or the device has failed.
+  // A copy of n vectors of this dimension, which stays until the last user has let go; vector(i): the i-th one. Searches of other copies go
+  // on meanwhile. nullptr: there is no room, the device has failed, or it was stopped.
   virtual std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension,
-                                                    const std::function<const float*(std::size_t)>& vector) = 0;
+                                                    const std::function<const float*(std::size_t)>& vector,
+                                                    const std::stop_token& stop) = 0;
 };
 
 struct AcceleratorOptions {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <stdexcept>
 
 #include "index/inner_product.h"
@@ -100,21 +101,9 @@ class DeviceScan {
   bool prove_;
 };
 
-void scan_each(const ScanInput& input, std::span<const float> queries, const std::vector<std::size_t>& which, std::size_t limit,
-               std::vector<std::vector<Hit>>& hits) {
-  std::vector<float> asked;
-  std::vector<std::vector<Hit>> found(which.size());
-  for (const auto query : which) {
-    const auto from = queries.begin() + static_cast<std::ptrdiff_t>(query * input.dimension);
-    asked.insert(asked.end(), from, from + static_cast<std::ptrdiff_t>(input.dimension));
-  }
-  scan(input, asked, which.size(), limit, found);
-  for (std::size_t i = 0; i < which.size(); ++i) hits[which[i]].insert(hits[which[i]].end(), found[i].begin(), found[i].end());
-}
-
 }  // namespace
 
-std::shared_ptr<const DeviceCopy> copy_to_device(const ScanInput& segment, Accelerator& accelerator) {
+std::shared_ptr<const DeviceCopy> copy_to_device(const ScanInput& segment, Accelerator& accelerator, const std::stop_token& stop) {
   auto copy = std::make_shared<DeviceCopy>();
   if (segment.deleted != nullptr && segment.deleted->count > 0) {
     copy->positions = RowFilter(segment).positions();
@@ -122,27 +111,26 @@ std::shared_ptr<const DeviceCopy> copy_to_device(const ScanInput& segment, Accel
     if (copy->positions.empty()) return nullptr;
   }
   const auto& positions = copy->positions;
-  copy->vectors = accelerator.hold(positions.empty() ? segment.rows.size() : positions.size(), segment.dimension, [&](std::size_t i) {
-    return segment.vectors + (positions.empty() ? i : positions[i]) * segment.dimension;
-  });
+  const auto vector = [&](std::size_t i) { return segment.vectors + (positions.empty() ? i : positions[i]) * segment.dimension; };
+  copy->vectors = accelerator.hold(positions.empty() ? segment.rows.size() : positions.size(), segment.dimension, vector, stop);
   if (!copy->vectors) return nullptr;
   return copy;
 }
 
-void device_scan(const ScanInput& input, const DeviceCopy& device, std::span<const float> queries, std::size_t n, std::size_t limit,
-                 bool prove, std::vector<std::vector<Hit>>& hits) {
+std::vector<std::size_t> device_scan(const ScanInput& input, const DeviceCopy& device, std::span<const float> queries, std::size_t n,
+                                     std::size_t limit, bool prove, std::vector<std::vector<Hit>>& hits) {
   DeviceScan scan_there(input, device, limit, prove);
   const std::size_t most = scan_there.most();
-  if (scan_there.limit() == 0 || input.allowed != nullptr || scan_there.first_k() > most) return scan(input, queries, n, limit, hits);
   std::vector<std::size_t> waiting(n);
-  for (std::size_t i = 0; i < n; ++i) waiting[i] = i;
+  std::iota(waiting.begin(), waiting.end(), std::size_t{0});
+  if (scan_there.limit() == 0 || input.allowed != nullptr || !device.vectors->usable() || scan_there.first_k() > most) return waiting;
   try {
     waiting = scan_there.ask(queries, waiting, scan_there.first_k(), hits);
     if (!waiting.empty() && scan_there.first_k() < most) waiting = scan_there.ask(queries, waiting, most, hits);
   } catch (const std::runtime_error&) {
-    // The device has told that it failed, and why.
+    // The device has told why, if it has failed.
   }
-  if (!waiting.empty()) scan_each(input, queries, waiting, limit, hits);
+  return waiting;
 }
 
 }  // namespace clipdex::index

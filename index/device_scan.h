@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <vector>
 
 #include "index/accelerator.h"
@@ -20,16 +21,17 @@ struct DeviceCopy {
 };
 
 // Of a segment's live rows; nullptr as Accelerator::hold() says.
-std::shared_ptr<const DeviceCopy> copy_to_device(const ScanInput& segment, Accelerator& accelerator);
+std::shared_ptr<const DeviceCopy> copy_to_device(const ScanInput& segment, Accelerator& accelerator, const std::stop_token& stop);
 
 // Rows that may have been deleted since a copy was made before it is to be made anew: as many more are asked of the device.
-inline constexpr std::size_t kDeletedSinceMax = 512;
+inline constexpr std::size_t kDeletedSinceMax = 1'200;
 
-// Appends what scan() appends. The device proposes more rows than are wanted, so many that deleted ones among them do not matter; they are
-// scored with the exact vectors, and a query for which the device's rounding leaves in doubt whether a row is missing is asked for more
-// rows and then scanned. `prove` false: doubt is no reason, most of the best rows are enough. Where the device is of no use (rows are
-// filtered, too many are deleted, it has failed) everything is scanned.
-void device_scan(const ScanInput& input, const DeviceCopy& device, std::span<const float> queries, std::size_t n, std::size_t limit,
-                 bool prove, std::vector<std::vector<Hit>>& hits);
+// Appends what scan() appends, but for some of the queries, whose numbers it returns: those have nothing yet. The device proposes more rows
+// than are wanted, so many that deleted ones among them do not matter; they are scored with the exact vectors, and where the device's
+// rounding leaves in doubt whether a row is missing, more rows are asked for. Without an answer are queries that remain in doubt then, and
+// all of them where the device is of no use: rows are filtered, too many are deleted or wanted, it cannot do it. `prove` false: doubt is
+// no reason, most of the best rows are enough.
+std::vector<std::size_t> device_scan(const ScanInput& input, const DeviceCopy& device, std::span<const float> queries, std::size_t n,
+                                     std::size_t limit, bool prove, std::vector<std::vector<Hit>>& hits);
 
 }  // namespace clipdex::index

@@ -76,10 +76,10 @@ struct VectorIndex::Impl : IndexState {
   bool write_next(const std::stop_token& stop);
   // Produces on a thread of its own; sealed segments are written meanwhile, so that memory and recovery do not wait for a long build.
   std::shared_ptr<const SealedSegment> build_beside_writes(const Work& work, const std::stop_token& stop);
-  // How many rows it could hold of this index; the caller holds `mutex`.
+  // How many rows it could hold of this index, and whether it holds any still; the caller holds `mutex`.
   void look_at_accelerator();
   // Copies one segment to the accelerator, or anew since many of its rows were deleted. False: none wants that, or there is no room.
-  bool copy_next();
+  bool copy_next(const std::stop_token& stop);
   bool wants_copy(const SegmentView& view) const;
   void publish_copy(const SegmentView& view, const std::shared_ptr<const DeviceCopy>& copy);
   // Removes the files that neither the current state nor a checkpoint needs.

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <future>
+#include <iterator>
 #include <utility>
 
 #include "index/index_state.h"
@@ -97,28 +98,34 @@ bool VectorIndex::Impl::write_next(const std::stop_token& stop) {
 
 void VectorIndex::Impl::look_at_accelerator() {
   if (!options.accelerator) return;
-  std::size_t bytes = options.accelerator->bytes_free();
-  for (const auto& view : state.segments) bytes += view.device ? view.device->vectors->bytes() : 0;
+  std::size_t bytes = options.accelerator->usable() ? options.accelerator->bytes_free() : 0;
+  for (auto& view : state.segments) {
+    if (!options.accelerator->usable()) view.device.reset();
+    bytes += view.device ? view.device->vectors->bytes() : 0;
+  }
   state.plan.device_rows_max = bytes / options.accelerator->bytes_for(1, options.dimension);
 }
 
-bool VectorIndex::Impl::copy_next() {
-  if (!options.accelerator) return false;
-  std::optional<SegmentView> view;
+bool VectorIndex::Impl::copy_next(const std::stop_token& stop) {
+  if (!options.accelerator || !options.accelerator->usable()) return false;
+  std::vector<SegmentView> wanting;
   {
     const std::lock_guard lock(mutex);
-    for (const auto& candidate : state.segments) {
-      if (wants_copy(candidate)) view = candidate;
-    }
+    std::copy_if(state.segments.begin(), state.segments.end(), std::back_inserter(wanting),
+                 [this](const SegmentView& view) { return wants_copy(view); });
   }
-  if (!view) return false;
-  // The old copy goes first, if no search holds it: there may be no room for both.
-  publish_copy(*view, nullptr);
-  const auto segment = view->segment->scan_input(view->deleted.get());
-  view->device.reset();
-  const auto copy = copy_to_device(segment, *options.accelerator);
-  if (copy) publish_copy(*view, copy);
-  return copy != nullptr;
+  for (auto& view : wanting) {
+    if (stop.stop_requested()) return false;
+    // Where there is no room for both, the old copy goes first; so it does when the last search that holds it ends.
+    const bool room = options.accelerator->bytes_for(view.live(), options.dimension) <= options.accelerator->bytes_free();
+    if (view.device && !room) publish_copy(view, nullptr);
+    view.device.reset();
+    const auto copy = copy_to_device(view.segment->scan_input(view.deleted.get()), *options.accelerator, stop);
+    if (!copy) continue;
+    publish_copy(view, copy);
+    return true;
+  }
+  return false;
 }
 
 bool VectorIndex::Impl::wants_copy(const SegmentView& view) const {
@@ -175,7 +182,7 @@ bool VectorIndex::maintain(const std::stop_token& stop) {
   }
   if (!work) {
     if (turn_to_merge && impl_->write_next(stop)) return true;
-    return !stop.stop_requested() && impl_->copy_next();
+    return !stop.stop_requested() && impl_->copy_next(stop);
   }
   std::shared_ptr<const SealedSegment> result;
   if (!work->empty) {

@@ -46,7 +46,7 @@ class SealedSegment {
   const SegmentParts& parts() const { return parts_; }
 
   bool is_scanned(const SearchOptions& options) const { return options.exact || !parts_.approximation; }
-  // As scan() if is_scanned(), otherwise as Approximation::search(); with a copy on a device as device_scan() in any case.
+  // As scan() if is_scanned(), otherwise as Approximation::search(). A copy on a device answers what it can.
   void search(std::span<const float> queries, std::size_t n, const SearchOptions& options, const Tombstones* deleted,
               const DeviceCopy* device, std::vector<std::vector<Hit>>& hits) const;
   ScanInput scan_input(const Tombstones* deleted, const RowSet* allowed = nullptr) const {
@@ -55,6 +55,9 @@ class SealedSegment {
   std::size_t memory_bytes() const;
 
  private:
+  void search_here(const ScanInput& input, std::span<const float> queries, std::size_t n, const SearchOptions& options,
+                   std::vector<std::vector<Hit>>& hits) const;
+
   SegmentParts parts_;
   IndexType type_ = IndexType::kFlat;
 };
@@ -64,6 +67,9 @@ struct SegmentView {
   std::shared_ptr<const SealedSegment> segment;
   SharedTombstones deleted;                  // may be null
   std::shared_ptr<const DeviceCopy> device;  // may be null
+
+  // Whether it is searched in the pass that callers share, though there is an approximation. The same for all with the same filter.
+  bool is_on_device(const SearchOptions& options) const { return device && options.allowed == nullptr; }
 
   std::uint64_t rows() const { return segment->rows().size(); }
   std::uint64_t dead() const { return deleted ? deleted->count : 0; }

@@ -50,7 +50,7 @@ std::vector<std::vector<Hit>> Snapshot::search(std::span<const float> queries, s
   std::vector<std::vector<Hit>> hits(n);
   std::size_t scanned = impl_->buffered;
   for (const auto& view : impl_->segments) {
-    if (view.device || view.segment->is_scanned(options)) {
+    if (view.is_on_device(options) || view.segment->is_scanned(options)) {
       scanned += view.rows();
     } else {
       view.segment->search(queries, n, options, view.deleted.get(), /*device=*/nullptr, hits);
@@ -59,7 +59,7 @@ std::vector<std::vector<Hit>> Snapshot::search(std::span<const float> queries, s
   const auto pass = [this](std::span<const float> passed, std::size_t count, const SearchOptions& wanted,
                            std::vector<std::vector<Hit>>& found) {
     for (const auto& view : impl_->segments) {
-      if (view.device || view.segment->is_scanned(wanted))
+      if (view.is_on_device(wanted) || view.segment->is_scanned(wanted))
         view.segment->search(passed, count, wanted, view.deleted.get(), view.device.get(), found);
     }
     if (impl_->buffered == 0) return;

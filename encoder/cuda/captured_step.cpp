@@ -3,6 +3,7 @@
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include <exception>
 #include <utility>
 
 namespace clipdex::encoder {
@@ -16,8 +17,17 @@ CapturedStep::CapturedStep(std::vector<at::Tensor> inputs, const Step& step) : i
   constexpr int kWarmUps = 3;
   for (int i = 0; i < kWarmUps; ++i) step(inputs_);
   stream.synchronize();
-  graph_.capture_begin();
-  output_ = step(inputs_);
+  // What other threads do with the GPU meanwhile is none of this capture's business.
+  graph_.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+  try {
+    output_ = step(inputs_);
+  } catch (...) {
+    try {
+      graph_.capture_end();
+    } catch (const std::exception&) {  // of a capture that failed: the first reason counts
+    }
+    throw;
+  }
   graph_.capture_end();
   stream.synchronize();
 }

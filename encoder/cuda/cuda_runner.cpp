@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -34,6 +35,8 @@ class CudaRunner : public TorchRunner {
       : TorchRunner(model, device, precision), context_(model.directory.config.text.context_length) {
     const c10::cuda::CUDAGuard guard(this->device());
     for (auto& slot : slots_) slot.emplace(preprocessing(), this->device());
+    // The weights came on this stream; the slots have others.
+    c10::cuda::getCurrentCUDAStream(this->device().index()).synchronize();
   }
 
   bool takes_pictures() const override { return true; }
@@ -42,13 +45,15 @@ class CudaRunner : public TorchRunner {
   void encode_pictures(std::span<const DeviceImage> pictures, bool normalize, float* features) override {
     const c10::InferenceMode inference;
     const c10::cuda::CUDAGuard guard(device());
+    const Settled settled(slots_);
     for (std::size_t begin = 0, turn = 0; begin < pictures.size(); begin += kPicturesPerSlot, ++turn) {
       auto& slot = *slots_[turn % slots_.size()];
-      slot.finish();
+      slot.begin();
       const auto part = pictures.subspan(begin, std::min(kPicturesPerSlot, pictures.size() - begin));
       const c10::cuda::CUDAStreamGuard stream(slot.stream);
       const auto pixels = slot.upload.run(part, type());
-      slot.start_reading(image_features(pixels, normalize), features);
+      auto* single = pictures.size() == 1 ? single_picture(normalize) : nullptr;
+      slot.start_reading(single != nullptr ? single->run({pixels}) : image_features(pixels, normalize), features);
       features += part.size() * dimension();
     }
     for (auto& slot : slots_) slot->finish();
@@ -57,22 +62,22 @@ class CudaRunner : public TorchRunner {
   void encode_pixels(const float* pixels, std::size_t n, bool normalize, float* features) override {
     const c10::InferenceMode inference;
     const c10::cuda::CUDAGuard guard(device());
+    const Settled settled(slots_);
     auto& slot = *slots_.front();
+    slot.begin();
     const c10::cuda::CUDAStreamGuard stream(slot.stream);
     const auto values = pinned({static_cast<std::int64_t>(n), 3, preprocessing().height, preprocessing().width}, at::kFloat);
     std::memcpy(values.data_ptr(), pixels, values.nbytes());
-    if (n > 1) {
-      slot.start_reading(image_features(values.to(device(), /*non_blocking=*/true), normalize), features);
-    } else {
-      slot.start_reading(single_picture(normalize).run({values}), features);
-    }
+    slot.start_reading(image_features(values.to(device(), type(), /*non_blocking=*/true), normalize), features);
     slot.finish();
   }
 
   void encode_tokens(const TokenBatch& tokens, bool normalize, float* features) override {
     const c10::InferenceMode inference;
     const c10::cuda::CUDAGuard guard(device());
+    const Settled settled(slots_);
     auto& slot = *slots_.front();
+    slot.begin();
     const c10::cuda::CUDAStreamGuard stream(slot.stream);
     const auto rows = static_cast<std::int64_t>(tokens.rows);
     auto length = static_cast<std::int64_t>(tokens.length);
@@ -85,8 +90,8 @@ class CudaRunner : public TorchRunner {
     }
     auto pooled = pinned({rows}, at::kLong);
     std::copy(tokens.pooled.begin(), tokens.pooled.end(), pooled.data_ptr<std::int64_t>());
-    if (rows == 1) {
-      slot.start_reading(single_text(length, normalize).run({ids, pooled}), features);
+    if (auto* single = rows == 1 ? single_text(length, normalize) : nullptr; single != nullptr) {
+      slot.start_reading(single->run({ids, pooled}), features);
     } else {
       slot.start_reading(text_features(ids.to(device(), /*non_blocking=*/true), pooled.to(device(), /*non_blocking=*/true), normalize),
                          features);
@@ -99,6 +104,12 @@ class CudaRunner : public TorchRunner {
   struct Slot {
     Slot(const Preprocessing& preprocessing, at::Device device)
         : stream(c10::cuda::getStreamFromPool(/*isHighPriority=*/true, device.index())), upload(preprocessing, device) {}
+
+    // Before anything is put on the stream.
+    void begin() {
+      finish();
+      busy = true;
+    }
 
     // features: fp32 [n, dimension] on the device; `to` is filled by finish().
     void start_reading(const at::Tensor& features, float* to) {
@@ -114,41 +125,74 @@ class CudaRunner : public TorchRunner {
       done.synchronize();
       std::memcpy(destination, result.const_data_ptr<float>(), static_cast<std::size_t>(count) * sizeof(float));
       destination = nullptr;
+      busy = false;
+    }
+
+    void abandon() noexcept {
+      if (!busy) return;
+      destination = nullptr;
+      busy = false;
+      cudaStreamSynchronize(stream.stream());  // an error is met by who asks next
     }
 
     c10::cuda::CUDAStream stream;
     PictureUpload upload;
     at::Tensor result;
     std::int64_t count = 0;
-    float* destination = nullptr;
+    bool busy = false;             // something may be under way
+    float* destination = nullptr;  // not null: a result is on its way
     at::cuda::CUDAEvent done;
   };
 
-  CapturedStep& single_text(std::int64_t length, bool normalize) {
-    auto& step = texts_[{length, normalize}];
-    if (!step) {
-      const auto integers = at::TensorOptions().dtype(at::kLong).device(device());
-      step = std::make_unique<CapturedStep>(
-          std::vector<at::Tensor>{at::zeros({1, length}, integers), at::zeros({1}, integers)},
-          [&](const std::vector<at::Tensor>& inputs) { return text_features(inputs[0], inputs[1], normalize); });
+  // However a call ends, nothing is under way when it has, and nobody writes to its memory any more.
+  class Settled {
+   public:
+    explicit Settled(std::array<std::optional<Slot>, 2>& slots) : slots_(slots) {}
+    ~Settled() {
+      for (auto& slot : slots_) slot->abandon();
     }
-    return *step;
+    Settled(const Settled&) = delete;
+    Settled& operator=(const Settled&) = delete;
+
+   private:
+    std::array<std::optional<Slot>, 2>& slots_;
+  };
+
+  // nullptr: no graph could be made of it (of memory), and it is launched piece by piece.
+  using Graph = std::optional<std::unique_ptr<CapturedStep>>;
+  static CapturedStep* captured(Graph& graph, const std::function<std::vector<at::Tensor>()>& inputs, const CapturedStep::Step& step) {
+    if (!graph) {
+      graph.emplace();
+      try {
+        *graph = std::make_unique<CapturedStep>(inputs(), step);
+      } catch (const c10::Error&) {
+      }
+    }
+    return graph->get();
   }
 
-  CapturedStep& single_picture(bool normalize) {
-    auto& step = pictures_[normalize ? 1 : 0];
-    if (!step) {
-      const auto pixels = at::zeros({1, 3, preprocessing().height, preprocessing().width}, at::TensorOptions().device(device()));
-      step = std::make_unique<CapturedStep>(
-          std::vector<at::Tensor>{pixels}, [&](const std::vector<at::Tensor>& inputs) { return image_features(inputs[0], normalize); });
-    }
-    return *step;
+  CapturedStep* single_text(std::int64_t length, bool normalize) {
+    const auto inputs = [&] {
+      const auto integers = at::TensorOptions().dtype(at::kLong).device(device());
+      return std::vector<at::Tensor>{at::zeros({1, length}, integers), at::zeros({1}, integers)};
+    };
+    return captured(texts_[{length, normalize}], inputs,
+                    [&](const std::vector<at::Tensor>& given) { return text_features(given[0], given[1], normalize); });
+  }
+
+  CapturedStep* single_picture(bool normalize) {
+    const auto inputs = [&] {
+      const auto options = at::TensorOptions().dtype(type()).device(device());
+      return std::vector<at::Tensor>{at::zeros({1, 3, preprocessing().height, preprocessing().width}, options)};
+    };
+    return captured(pictures_[normalize ? 1 : 0], inputs,
+                    [&](const std::vector<at::Tensor>& given) { return image_features(given[0], normalize); });
   }
 
   const std::int64_t context_;
   std::array<std::optional<Slot>, 2> slots_;
-  std::map<std::pair<std::int64_t, bool>, std::unique_ptr<CapturedStep>> texts_;
-  std::array<std::unique_ptr<CapturedStep>, 2> pictures_;
+  std::map<std::pair<std::int64_t, bool>, Graph> texts_;
+  std::array<Graph, 2> pictures_;
 };
 
 }  // namespace

@@ -33,12 +33,17 @@ class DeviceThread {
   auto run(Task task) -> decltype(task()) {
     const auto packaged = std::make_shared<std::packaged_task<decltype(task())()>>(std::move(task));
     auto result = packaged->get_future();
+    post([packaged] { (*packaged)(); });
+    return result.get();
+  }
+
+  // Runs it there some time. It throws nothing.
+  void post(std::function<void()> task) {
     {
       const std::lock_guard lock(mutex_);
-      tasks_.push_back([packaged] { (*packaged)(); });
+      tasks_.push_back(std::move(task));
     }
     changed_.notify_one();
-    return result.get();
   }
 
  private:

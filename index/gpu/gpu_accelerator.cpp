@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <mutex>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -27,8 +26,14 @@ constexpr std::size_t kScratchBytes = std::size_t{512} << 20;
 // Of scores between vectors of unit length. fp16: twice the rounding of a number (2^-11), and sums in fp32; fp32: sums alone.
 constexpr float kHalfError = 1.1e-3F, kFloatError = 1e-4F;
 
+// Queries of one call: FAISS's scratch memory is in proportion.
+constexpr std::size_t kQueriesPerCall = 64;
+
 void check(cudaError_t error, const char* what) {
-  if (error != cudaSuccess) throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
+  if (error == cudaSuccess) return;
+  // FAISS asks for the last error after its own calls, and must not find this one.
+  static_cast<void>(cudaGetLastError());
+  throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
 }
 
 // What all copies on one device share. Its members are used on its thread alone, but for the atomic ones and fail().
@@ -36,11 +41,12 @@ struct Gpu {
   explicit Gpu(const AcceleratorOptions& options_) : options(options_) {
     thread.run([this] {
       check(cudaSetDevice(options.device), "the GPU cannot be used");
+      resources = std::make_unique<faiss::gpu::StandardGpuResources>();
+      resources->setTempMemory(kScratchBytes);
+      resources->getResources()->initializeForDevice(options.device);
       std::size_t free_now = 0, total = 0;
       check(cudaMemGetInfo(&free_now, &total), "the GPU's memory cannot be asked");
       bytes_max = options.bytes_max.value_or(free_now / 2);
-      resources = std::make_unique<faiss::gpu::StandardGpuResources>();
-      resources->setTempMemory(std::min(kScratchBytes, free_now / 8));
     });
   }
   ~Gpu() {
@@ -54,7 +60,7 @@ struct Gpu {
   }
 
   const AcceleratorOptions options;
-  std::size_t bytes_max = 0;
+  std::atomic<std::size_t> bytes_max = 0;
   std::atomic<std::size_t> used = 0;
   std::atomic<bool> failed = false;
   std::unique_ptr<faiss::gpu::StandardGpuResources> resources;
@@ -63,52 +69,52 @@ struct Gpu {
 
 class GpuVectors : public DeviceVectors {
  public:
-  // On the GPU's thread. The bytes are counted already.
-  GpuVectors(std::shared_ptr<Gpu> gpu, std::size_t n, std::size_t dimension, std::size_t bytes,
-             const std::function<const float*(std::size_t)>& vector)
-      : gpu_(std::move(gpu)), n_(n), dimension_(dimension), bytes_(bytes) {
-    check(cudaMalloc(&memory_, bytes_), "the GPU has no memory for a segment");
-    try {
-      fill(vector);
-    } catch (...) {
-      cudaFree(memory_);
-      throw;
-    }
-  }
+  // Takes over the memory and its bytes, which are counted already.
+  GpuVectors(std::shared_ptr<Gpu> gpu, void* memory, std::size_t n, std::size_t dimension, std::size_t bytes)
+      : gpu_(std::move(gpu)), memory_(memory), n_(n), dimension_(dimension), bytes_(bytes) {}
+  // Waits for nobody: whoever lets go may hold an index's lock.
   ~GpuVectors() override {
-    gpu_->thread.run([this] { cudaFree(memory_); });
-    gpu_->used -= bytes_;
+    gpu_->thread.post([gpu = gpu_.get(), memory = memory_, bytes = bytes_] {
+      cudaFree(memory);
+      gpu->used -= bytes;
+    });
   }
   GpuVectors(const GpuVectors&) = delete;
   GpuVectors& operator=(const GpuVectors&) = delete;
 
   std::size_t bytes() const override { return bytes_; }
+  bool usable() const override { return !gpu_->failed; }
   float score_error() const override { return gpu_->options.half ? kHalfError : kFloatError; }
   std::size_t k_max() const override { return kBestMax; }
 
   void search(std::span<const float> queries, std::size_t n, std::size_t k, float* scores, std::int64_t* positions) const override {
-    if (gpu_->failed) throw std::runtime_error("the GPU has failed");
-    try {
-      gpu_->thread.run([&] { search_there(queries, n, k, scores, positions); });
-    } catch (const std::exception& error) {
-      gpu_->fail(error.what());
-      throw std::runtime_error(error.what());
+    for (std::size_t begin = 0; begin < n; begin += kQueriesPerCall) {
+      const std::size_t count = std::min(kQueriesPerCall, n - begin);
+      const auto some = queries.subspan(begin * dimension_, count * dimension_);
+      gpu_->thread.run([&] { search_there(some, count, k, scores + begin * k, positions + begin * k); });
     }
   }
 
- private:
-  void fill(const std::function<const float*(std::size_t)>& vector) {
+  // Converts here, and copies on the GPU's thread, some at a time: searches go on between them. False: it was stopped.
+  bool fill(const std::function<const float*(std::size_t)>& vector, const std::stop_token& stop) {
     const std::size_t width = gpu_->options.half ? sizeof(__half) : sizeof(float);
     std::vector<std::byte> rows(std::min(kRowsPerCopy, n_) * dimension_ * width);
     for (std::size_t begin = 0; begin < n_; begin += kRowsPerCopy) {
+      if (stop.stop_requested()) return false;
       const std::size_t count = std::min(kRowsPerCopy, n_ - begin);
       for (std::size_t i = 0; i < count; ++i) put(vector(begin + i), rows.data() + i * dimension_ * width);
-      check(cudaMemcpy(static_cast<std::byte*>(memory_) + begin * dimension_ * width, rows.data(), count * dimension_ * width,
-                       cudaMemcpyHostToDevice),
-            "a segment cannot be copied to the GPU");
+      gpu_->thread.run([&] {
+        check(cudaMemcpy(static_cast<std::byte*>(memory_) + begin * dimension_ * width, rows.data(), count * dimension_ * width,
+                         cudaMemcpyHostToDevice),
+              "a segment cannot be copied to the GPU");
+        // The last of it may still be on its way, and FAISS has streams of its own.
+        check(cudaStreamSynchronize(nullptr), "a segment cannot be copied to the GPU");
+      });
     }
+    return true;
   }
 
+ private:
   void put(const float* vector, std::byte* to) const {
     if (!gpu_->options.half) {
       std::memcpy(to, vector, dimension_ * sizeof(float));
@@ -118,7 +124,20 @@ class GpuVectors : public DeviceVectors {
     for (std::size_t i = 0; i < dimension_; ++i) halves[i] = __float2half_rn(vector[i]);
   }
 
+  // What cannot be done now (for want of scratch memory, say) is the caller's to do otherwise; what has become of the GPU is asked then.
   void search_there(std::span<const float> queries, std::size_t n, std::size_t k, float* scores, std::int64_t* positions) const {
+    if (gpu_->failed) throw std::runtime_error("the GPU has failed");
+    try {
+      run_faiss(queries, n, k, scores, positions);
+    } catch (const std::exception& error) {
+      if (const auto state = cudaDeviceSynchronize(); state != cudaSuccess)
+        gpu_->fail(std::string(error.what()) + " (" + cudaGetErrorString(state) + ")");
+      static_cast<void>(cudaGetLastError());
+      throw std::runtime_error(error.what());
+    }
+  }
+
+  void run_faiss(std::span<const float> queries, std::size_t n, std::size_t k, float* scores, std::int64_t* positions) const {
     std::vector<__half> halves;
     if (gpu_->options.half) {
       halves.resize(queries.size());
@@ -142,8 +161,8 @@ class GpuVectors : public DeviceVectors {
   }
 
   std::shared_ptr<Gpu> gpu_;
+  void* memory_;
   std::size_t n_, dimension_, bytes_;
-  void* memory_ = nullptr;
 };
 
 class GpuAccelerator : public Accelerator {
@@ -151,29 +170,42 @@ class GpuAccelerator : public Accelerator {
   explicit GpuAccelerator(const AcceleratorOptions& options) : gpu_(std::make_shared<Gpu>(options)) {}
 
   std::string name() const override { return "cuda:" + std::to_string(gpu_->options.device); }
+  bool usable() const override { return !gpu_->failed; }
   std::size_t bytes_free() const override {
-    const std::size_t used = gpu_->used;
-    return gpu_->failed || used >= gpu_->bytes_max ? 0 : gpu_->bytes_max - used;
+    const std::size_t used = gpu_->used, most = gpu_->bytes_max;
+    return used >= most ? 0 : most - used;
   }
   std::size_t bytes_for(std::size_t n, std::size_t dimension) const override {
     return n * dimension * (gpu_->options.half ? sizeof(__half) : sizeof(float));
   }
 
-  std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension,
-                                            const std::function<const float*(std::size_t)>& vector) override {
+  std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension, const std::function<const float*(std::size_t)>& vector,
+                                            const std::stop_token& stop) override {
     const std::size_t bytes = bytes_for(n, dimension);
     if (n == 0 || gpu_->failed) return nullptr;
     if (gpu_->used.fetch_add(bytes) + bytes > gpu_->bytes_max) {
       gpu_->used -= bytes;
       return nullptr;
     }
-    try {
-      return gpu_->thread.run([&] { return std::make_shared<const GpuVectors>(gpu_, n, dimension, bytes, vector); });
-    } catch (const std::exception& error) {
+    void* memory = gpu_->thread.run([&] {
+      void* allocated = nullptr;
+      if (cudaMalloc(&allocated, bytes) == cudaSuccess) return allocated;
+      static_cast<void>(cudaGetLastError());
+      return static_cast<void*>(nullptr);
+    });
+    if (memory == nullptr) {
+      // Somebody else has it: what is used now is what there is.
       gpu_->used -= bytes;
-      gpu_->fail(error.what());
+      gpu_->bytes_max = gpu_->used.load();
       return nullptr;
     }
+    const auto vectors = std::make_shared<GpuVectors>(gpu_, memory, n, dimension, bytes);
+    try {
+      if (vectors->fill(vector, stop)) return vectors;
+    } catch (const std::runtime_error& error) {
+      gpu_->fail(error.what());
+    }
+    return nullptr;
   }
 
  private:

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <random>
 #include <stdexcept>
+#include <stop_token>
 #include <vector>
 
 #include "index/vector_index.h"
@@ -24,7 +25,7 @@ float rounded(float value) {
 // What it was asked.
 struct DeviceLog {
   std::atomic<std::size_t> bytes = 0, bytes_max = std::size_t{1} << 30, searches = 0, copies = 0;
-  std::atomic<bool> broken = false;
+  std::atomic<bool> broken = false, busy = false;
 };
 
 class RoundingVectors : public DeviceVectors {
@@ -38,10 +39,11 @@ class RoundingVectors : public DeviceVectors {
   ~RoundingVectors() override { log_.bytes -= bytes(); }
 
   std::size_t bytes() const override { return n_ * dimension_ * 2; }
+  bool usable() const override { return !log_.broken; }
   float score_error() const override { return 1.1e-3F; }
   std::size_t k_max() const override { return 2048; }
   void search(std::span<const float> queries, std::size_t n, std::size_t k, float* scores, std::int64_t* positions) const override {
-    if (log_.broken) throw std::runtime_error("the device has fallen off the bus");
+    if (log_.busy) throw std::runtime_error("the device has no scratch memory now");
     ++log_.searches;
     for (std::size_t q = 0; q < n; ++q) {
       std::vector<std::pair<float, std::int64_t>> all(n_);
@@ -68,10 +70,11 @@ class RoundingDevice : public Accelerator {
  public:
   explicit RoundingDevice(DeviceLog& log) : log_(log) {}
   std::string name() const override { return "rounding"; }
+  bool usable() const override { return !log_.broken; }
   std::size_t bytes_free() const override { return log_.bytes_max - std::min<std::size_t>(log_.bytes_max, log_.bytes); }
   std::size_t bytes_for(std::size_t n, std::size_t dimension) const override { return n * dimension * 2; }
-  std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension,
-                                            const std::function<const float*(std::size_t)>& vector) override {
+  std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension, const std::function<const float*(std::size_t)>& vector,
+                                            const std::stop_token& /*stop*/) override {
     if (bytes_for(n, dimension) > bytes_free()) return nullptr;
     return std::make_shared<const RoundingVectors>(log_, n, dimension, vector);
   }
@@ -191,14 +194,33 @@ TEST_CASE("rows that were deleted since a copy was made are no hits, and many of
 
 TEST_CASE("a device that fails costs no answer, and one without room is not used") {
   Both both;
+  both.log.busy = true;
+  CHECK(both.differences(10) == 0);
   both.log.broken = true;
   CHECK(both.differences(10) == 0);
+  both.remove(10, 20);
+  both.upkeep();
+  both.with.apply({}, {}, {});  // publishes
+  CHECK(both.device_bytes() == 0);
   Both narrow;
-  narrow.remove(10, 1000);
+  narrow.remove(10, 2000);
   narrow.log.bytes_max = 1000;
   narrow.upkeep();
   CHECK(narrow.device_bytes() == 0);
   CHECK(narrow.differences(10) == 0);
+}
+
+TEST_CASE("a graph answers what a device cannot, and the device what it can") {
+  Both both(IndexType::kHnsw);
+  REQUIRE(both.with.snapshot()->statistics().segment_details.at(0).type == IndexType::kHnsw);
+  REQUIRE(both.device_bytes() > 0);
+  const auto answered = [&] { return both.with.snapshot()->statistics().segment_details.at(0).approximated; };
+  CHECK(both.differences(10) <= 40);  // without proof most of the best are enough
+  CHECK(both.log.searches > 0);
+  CHECK(answered() == 0);
+  both.log.broken = true;
+  both.differences(10);
+  CHECK(answered() > 0);
 }
 
 TEST_CASE("auto leaves rows flat that a device has room for, and builds a graph of more") {
