@@ -26,7 +26,8 @@ int stats(const StatsOptions& options) {
     for (const auto& [type, count] : s.index_types) types += (types.empty() ? " (" : ", ") + type + " " + std::to_string(count);
     if (!types.empty()) types += ")";
     rows.push_back({s.name, std::to_string(s.images), human_bytes(static_cast<double>(s.disk_bytes)),
-                    human_bytes(static_cast<double>(s.index_memory_bytes)),
+                    human_bytes(static_cast<double>(s.index_memory_bytes)) +
+                        (s.index_device_bytes > 0 ? " + " + human_bytes(static_cast<double>(s.index_device_bytes)) + " on the GPU" : ""),
                     s.settings.index_type + ", " + std::to_string(s.index_segments) + " segments" + types + ", " +
                         std::to_string(s.index_buffered) + " buffered",
                     s.model_name});

@@ -99,10 +99,16 @@ bool VectorIndex::Impl::write_next(const std::stop_token& stop) {
 void VectorIndex::Impl::look_at_accelerator() {
   if (!options.accelerator) return;
   std::size_t bytes = options.accelerator->usable() ? options.accelerator->bytes_free() : 0;
+  bool dropped = false;
   for (auto& view : state.segments) {
-    if (!options.accelerator->usable()) view.device.reset();
-    bytes += view.device ? view.device->vectors->bytes() : 0;
+    if (!view.device) continue;
+    bytes += view.device->vectors->bytes();
+    if (options.accelerator->usable()) continue;
+    view.device.reset();
+    dropped = true;
   }
+  if (!options.accelerator->usable()) bytes = 0;
+  if (dropped) publish();
   state.plan.device_rows_max = bytes / options.accelerator->bytes_for(1, options.dimension);
 }
 

@@ -200,7 +200,6 @@ TEST_CASE("a device that fails costs no answer, and one without room is not used
   CHECK(both.differences(10) == 0);
   both.remove(10, 20);
   both.upkeep();
-  both.with.apply({}, {}, {});  // publishes
   CHECK(both.device_bytes() == 0);
   Both narrow;
   narrow.remove(10, 2000);
