@@ -9,7 +9,7 @@ readonly source_dir
 names=()
 # The programs; other sources there are parts of them.
 for file in "$source_dir"/*.cpp; do
-  if grep -q '^int main' "$file"; then names+=("$(basename "$file" .cpp)"); fi
+  if grep -q '^int main' "$file" && [ -e "$build_dir/$(basename "$file" .cpp)" ]; then names+=("$(basename "$file" .cpp)"); fi
 done
 
 if [ $# -gt 0 ]; then
