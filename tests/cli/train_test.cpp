@@ -129,7 +129,7 @@ TEST_CASE("a training that is killed again and again, between and within checkpo
     return seen;
   };
   int kills = 0, within = 0;
-  while (kills < 12 && look().first < last_kill_at) {
+  while (kills < 8 && look().first < last_kill_at) {
     auto with_program = command;
     with_program.insert(with_program.begin(), kProgram);
     ChildProcess process(with_program);

@@ -20,15 +20,15 @@ using namespace clipdex::tests;
 using nlohmann::json;
 
 // As OpenAI's shapes are read: heads of 64, QuickGELU.
-fs::path write_openai_like_config(const fs::path& directory) {
+fs::path write_openai_like_config(const fs::path& directory, int vocabulary_size) {
   const json config = {{"model_cfg",
                         {{"embed_dim", 32},
                          {"quick_gelu", true},
                          {"vision_cfg", {{"image_size", 24}, {"layers", 2}, {"width", 64}, {"head_width", 64}, {"patch_size", 8}}},
-                         {"text_cfg", {{"context_length", 16}, {"vocab_size", 600}, {"width", 64}, {"heads", 1}, {"layers", 2}}}}},
+                         {"text_cfg", {{"context_length", 16}, {"vocab_size", vocabulary_size}, {"width", 64}, {"heads", 1}, {"layers", 2}}}}},
                        {"preprocess_cfg", json::object()}};
-  write_file(directory / "openai.json", config.dump());
-  return directory / "openai.json";
+  write_file(directory / "open_clip_config.json", config.dump());
+  return directory / "open_clip_config.json";
 }
 
 // Under OpenAI's names, which are open_clip's.
@@ -72,7 +72,7 @@ struct Tuned {
 TEST_CASE("fine-tuning takes the same course from Hugging Face's, open_clip's and OpenAI's files, and nearly the same from fp16") {
   const TemporaryDirectory data, out;
   auto options = tiny_training(data, out, 40);
-  options.config = write_openai_like_config(data.path()).string();
+  options.config = write_openai_like_config(data.path(), 600).string();
   const auto base = training::train(options).model;
   const Tuned wanted(options, base);
   REQUIRE(wanted.steps.size() == 3);
@@ -83,7 +83,8 @@ TEST_CASE("fine-tuning takes the same course from Hugging Face's, open_clip's an
     copy_vocabulary(base, directory);
   }
   auto tensors = openai_tensors(base);
-  fs::copy_file(options.config, open_clip / "open_clip_config.json");
+  // The captions had no more tokens in them than this.
+  write_openai_like_config(open_clip, static_cast<int>(tensors.at("token_embedding.weight").shape.at(0)));
   write_safetensors(open_clip / "open_clip_model.safetensors", tensors);
   for (const auto* name : {"input_resolution", "context_length", "vocab_size"}) tensors[name] = {"I64", {}, little_endian(24, 8)};
   write_bytes(openai / "tiny.pt", torchscript_archive(tensors));
