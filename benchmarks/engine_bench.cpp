@@ -284,8 +284,9 @@ struct Bench {
     const auto ready = seconds_since(start);
     const std::vector<float> query(kDimension, 1);
     engine.collection("bench")->search(request(query));
-    std::printf("  ready %.2f s after a start with none of the data's and the model's (605 MB) files in memory; the first search took %.0f ms\n",
-                ready, (seconds_since(start) - ready) * 1e3);
+    std::printf(
+        "  ready %.2f s after a start with none of the data's and the model's (605 MB) files in memory; the first search took %.0f ms\n",
+        ready, (seconds_since(start) - ready) * 1e3);
   }
 
   void run(std::size_t rows) const {

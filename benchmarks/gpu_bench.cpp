@@ -1,6 +1,7 @@
-// What a GPU gives, as shares of limits measured in the same run: its bf16 matrix product and its copy bandwidth. Pictures and texts a second
-// of full-size models, a single text's latency, exact searches over vectors that lie on the GPU, beside bare FAISS. Built with CLIPDEX_CUDA
-// only. Usage: gpu_bench [--device N] [--rows ROWS]... (default 1000000) [MODEL...], MODEL of ViT-B-32, ViT-L-14, RN50 (default: the first two)
+// What a GPU gives, as shares of limits measured in the same run: its bf16 matrix product and its copy bandwidth. Pictures and texts a
+// second of full-size models, a single text's latency, exact searches over vectors that lie on the GPU, beside bare FAISS. Built with
+// CLIPDEX_CUDA only. Usage: gpu_bench [--device N] [--rows ROWS]... (default 1000000) [MODEL...], MODEL of ViT-B-32, ViT-L-14, RN50
+// (default: the first two)
 #include <cublas_v2.h>
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -120,8 +121,8 @@ void measure_texts(const encoder::ClipEncoder& clip) {
       tokens[i].back() = kEnd;
     }
     const auto times = times_of([&] { clip.encode_tokens(tokens); });
-    std::printf("  texts of 12 tokens, %4zu at once: p50 %8.3f ms, p99 %8.3f  %9.0f /s%s\n", batch, at(times, 0.5) * 1e3, at(times, 0.99) * 1e3,
-                static_cast<double>(batch) / at(times, 0.5), batch == 1 ? " (at most 1.5 ms is wanted)" : "");
+    std::printf("  texts of 12 tokens, %4zu at once: p50 %8.3f ms, p99 %8.3f  %9.0f /s%s\n", batch, at(times, 0.5) * 1e3,
+                at(times, 0.99) * 1e3, static_cast<double>(batch) / at(times, 0.5), batch == 1 ? " (at most 1.5 ms is wanted)" : "");
   }
 }
 

@@ -1,7 +1,7 @@
 // Does an ingest take longer than its parts? JPEG files go through the whole engine (four requests of 64 at a time, durable when answered),
 // and through decoding, preprocessing, thumbnails and the encoder one after the other, each with all cores and nothing beside it: what
-// they take together is the limit. And how long a text query takes beside an ingest. Usage: ingest_bench [MODEL...], MODEL of emoji-clip (the
-// built-in one), ViT-B-32.
+// they take together is the limit. And how long a text query takes beside an ingest. Usage: ingest_bench [MODEL...], MODEL of emoji-clip
+// (the built-in one), ViT-B-32.
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
@@ -155,8 +155,7 @@ void run_beside_queries(engine::Collection& collection, std::vector<engine::Inge
   Waits beside;
   double seconds = 0;
   {
-    std::jthread asking(
-        [&](const std::stop_token& stop) { beside = query_meanwhile(collection, [&] { return !stop.stop_requested(); }); });
+    std::jthread asking([&](const std::stop_token& stop) { beside = query_meanwhile(collection, [&] { return !stop.stop_requested(); }); });
     const auto start = Clock::now();
     ingest(collection, items);
     seconds = seconds_since(start);

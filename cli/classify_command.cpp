@@ -110,9 +110,8 @@ class Classify {
   }
 
   void classify_here(const std::vector<InputFile>& files) {
-    const auto encoder =
-        std::make_shared<const engine::ClipEncoder>(options_.model.empty() ? default_model() : std::filesystem::path(options_.model),
-                                                    options_.device.encoder());
+    const auto encoder = std::make_shared<const engine::ClipEncoder>(
+        options_.model.empty() ? default_model() : std::filesystem::path(options_.model), options_.device.encoder());
     const engine::LabelClassifier classifier(*encoder, set_);
     engine::Metrics metrics;
     const engine::ImagePreparation preparation(encoder, {.limits = {}, .exact_decode = options_.exact_decode}, metrics);

@@ -194,7 +194,8 @@ std::unique_ptr<Target> open_target(const TargetOptions& options, DataDirectory 
   }
   if (!options.model.empty()) throw std::invalid_argument("--model goes with --data: a server has its model already");
   // CLIPDEX_DEVICE may be set for another command.
-  if (!options.device.precision.empty()) throw std::invalid_argument("--precision goes with --data: a server has its own (serve --precision)");
+  if (!options.device.precision.empty())
+    throw std::invalid_argument("--precision goes with --data: a server has its own (serve --precision)");
   if (options.exact_decode) throw std::invalid_argument("--exact-decode goes with --data: a server has its own (serve --exact-decode)");
   return std::make_unique<ServerTarget>(place.server);
 }

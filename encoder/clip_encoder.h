@@ -22,8 +22,8 @@
 namespace clipdex::encoder {
 
 struct EncoderOptions {
-  int threads = 0;             // OpenMP threads of the encoder; 0: one a core
-  std::string device = "cpu";  // as choose_device() takes it
+  int threads = 0;                            // OpenMP threads of the encoder; 0: one a core
+  std::string device = "cpu";                 // as choose_device() takes it
   std::optional<ComputePrecision> precision;  // default_precision() of the device if not set
 };
 

@@ -62,7 +62,8 @@ ComputeDevice choose_device(std::string_view text) {
   if (!unusable.empty()) throw std::runtime_error("the device \"" + std::string(text) + "\" cannot be used: " + unusable);
   const auto there = cuda_devices();
   if (static_cast<std::size_t>(device.index) >= there)
-    throw std::runtime_error("there is no \"" + std::string(text) + "\": " + std::to_string(there) + " CUDA devices are found, from cuda:0 on");
+    throw std::runtime_error("there is no \"" + std::string(text) + "\": " + std::to_string(there) +
+                             " CUDA devices are found, from cuda:0 on");
   return device;
 }
 

@@ -12,7 +12,7 @@ namespace clipdex::encoder {
 
 // A picture that a GPU resizes, or, where that cannot or should not be done there, one that the CPU has made the model's size.
 struct DeviceImage {
-  Image image;           // RGB
+  Image image;            // RGB
   bool is_ready = false;  // of the model's size
 };
 

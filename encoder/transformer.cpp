@@ -4,7 +4,9 @@ namespace clipdex::encoder {
 namespace {
 
 // [n, tokens, width] -> [n, width], the row at pooled_at.
-at::Tensor rows_at(const at::Tensor& x, const at::Tensor& pooled_at) { return x.index({at::arange(x.size(0), pooled_at.options()), pooled_at}); }
+at::Tensor rows_at(const at::Tensor& x, const at::Tensor& pooled_at) {
+  return x.index({at::arange(x.size(0), pooled_at.options()), pooled_at});
+}
 
 }  // namespace
 

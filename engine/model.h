@@ -17,11 +17,11 @@ namespace clipdex::engine {
 using encoder::activation_name;
 using encoder::ClipConfig;
 using encoder::ClipEncoder;
+using encoder::ComputeDevice;
+using encoder::ComputePrecision;
 using encoder::Conversion;
 using encoder::ConversionOptions;
 using encoder::convert_model;
-using encoder::ComputeDevice;
-using encoder::ComputePrecision;
 using encoder::CoreBudget;
 using encoder::decode_image;
 using encoder::DecodeOptions;

@@ -30,7 +30,8 @@ void SealedSegment::search(std::span<const float> queries, std::size_t n, const 
   }
   std::vector<std::vector<Hit>> found(unanswered.size());
   search_here(input, asked, unanswered.size(), options, found);
-  for (std::size_t i = 0; i < unanswered.size(); ++i) hits[unanswered[i]].insert(hits[unanswered[i]].end(), found[i].begin(), found[i].end());
+  for (std::size_t i = 0; i < unanswered.size(); ++i)
+    hits[unanswered[i]].insert(hits[unanswered[i]].end(), found[i].begin(), found[i].end());
 }
 
 std::size_t SealedSegment::memory_bytes() const {

@@ -116,7 +116,8 @@ class Trainer {
 
 at::Device device_of(Device device) {
   if (device == Device::kCpu) return at::kCPU;
-  if (const auto unusable = encoder::why_no_cuda(); !unusable.empty()) throw std::runtime_error("--device cuda cannot be used: " + unusable);
+  if (const auto unusable = encoder::why_no_cuda(); !unusable.empty())
+    throw std::runtime_error("--device cuda cannot be used: " + unusable);
   return at::kCUDA;
 }
 

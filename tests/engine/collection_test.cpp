@@ -156,9 +156,21 @@ TEST_CASE("bad pictures fail alone and say why") {
       {.id = "last", .bytes = gallery_file("tomato.png")},
   };
   const auto results = fixture.collection->ingest(items);
-  const std::vector<std::string> codes = {
-      "",           "unsupported_image", "unsupported_image", "corrupt_image",    "invalid_id",   "invalid_id", "invalid_id",
-      "invalid_id", "invalid_metadata",  "invalid_metadata",  "invalid_metadata", "invalid_source", "duplicate_id", "", ""};
+  const std::vector<std::string> codes = {"",
+                                          "unsupported_image",
+                                          "unsupported_image",
+                                          "corrupt_image",
+                                          "invalid_id",
+                                          "invalid_id",
+                                          "invalid_id",
+                                          "invalid_id",
+                                          "invalid_metadata",
+                                          "invalid_metadata",
+                                          "invalid_metadata",
+                                          "invalid_source",
+                                          "duplicate_id",
+                                          "",
+                                          ""};
   for (std::size_t i = 0; i < items.size(); ++i) {
     INFO(i << " " << results[i].error);
     CHECK(results[i].error_code == codes[i]);
@@ -286,12 +298,14 @@ TEST_CASE("requests that fight for the same ids end with store and index equal, 
   }
 }
 
-TEST_CASE("the hits of one call hold no more than 16 MiB of metadata, the first searches have what there is, and those that fail hold none") {
+TEST_CASE(
+    "the hits of one call hold no more than 16 MiB of metadata, the first searches have what there is, and those that fail hold none") {
   Fixture fixture;
   constexpr std::size_t kImages = 40, kSearches = 20;
   std::vector<clipdex::engine::VectorItem> items(kImages);
   for (std::size_t i = 0; i < kImages; ++i) {
-    items[i] = {.id = std::to_string(i), .embedding = std::vector<float>(128), .metadata = R"({"text":")" + std::string(60'000, 'x') + "\"}"};
+    items[i] = {
+        .id = std::to_string(i), .embedding = std::vector<float>(128), .metadata = R"({"text":")" + std::string(60'000, 'x') + "\"}"};
     items[i].embedding[i] = 1;
   }
   fixture.collection->import_vectors(items);

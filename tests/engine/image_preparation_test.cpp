@@ -62,7 +62,8 @@ TEST_CASE("query pictures at the same time get each its own embedding, and share
   const auto encoder = std::make_shared<const ClipEncoder>(clipdex::tests::kModel);
   const ImagePreparation preparation(encoder, PreparationOptions{}, metrics);
   std::vector<std::string> files;
-  for (const auto* name : {"cat.png", "dog.png", "rocket.png", "red-apple.png", "lemon.png", "scene-000.png", "tomato.png", "guide-dog.png"})
+  for (const auto* name :
+       {"cat.png", "dog.png", "rocket.png", "red-apple.png", "lemon.png", "scene-000.png", "tomato.png", "guide-dog.png"})
     files.push_back(clipdex::tests::gallery_file(name));
   std::vector<const std::string*> pointers;
   for (const auto& file : files) pointers.push_back(&file);

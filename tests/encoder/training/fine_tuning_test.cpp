@@ -21,12 +21,13 @@ using nlohmann::json;
 
 // As OpenAI's shapes are read: heads of 64, QuickGELU.
 fs::path write_openai_like_config(const fs::path& directory, int vocabulary_size) {
-  const json config = {{"model_cfg",
-                        {{"embed_dim", 32},
-                         {"quick_gelu", true},
-                         {"vision_cfg", {{"image_size", 24}, {"layers", 2}, {"width", 64}, {"head_width", 64}, {"patch_size", 8}}},
-                         {"text_cfg", {{"context_length", 16}, {"vocab_size", vocabulary_size}, {"width", 64}, {"heads", 1}, {"layers", 2}}}}},
-                       {"preprocess_cfg", json::object()}};
+  const json config = {
+      {"model_cfg",
+       {{"embed_dim", 32},
+        {"quick_gelu", true},
+        {"vision_cfg", {{"image_size", 24}, {"layers", 2}, {"width", 64}, {"head_width", 64}, {"patch_size", 8}}},
+        {"text_cfg", {{"context_length", 16}, {"vocab_size", vocabulary_size}, {"width", 64}, {"heads", 1}, {"layers", 2}}}}},
+      {"preprocess_cfg", json::object()}};
   write_file(directory / "open_clip_config.json", config.dump());
   return directory / "open_clip_config.json";
 }
