@@ -15,7 +15,6 @@ struct DeviceOptions {
   std::string device = "auto";
   std::string precision;  // empty: the device's own
 
-  bool is_default() const { return device == "auto" && precision.empty(); }
   engine::EncoderOptions encoder(int threads = 0) const;
 };
 

@@ -36,8 +36,7 @@ class Accelerator {
  public:
   virtual ~Accelerator() = default;
 
-  virtual std::string name() const = 0;  // "cuda:0"
-  virtual bool usable() const = 0;       // as DeviceVectors'
+  virtual bool usable() const = 0;  // as DeviceVectors'
   // Of its memory, that are still free for vectors.
   virtual std::size_t bytes_free() const = 0;
   // What so many vectors take.

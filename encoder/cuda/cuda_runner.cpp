@@ -60,43 +60,29 @@ class CudaRunner : public TorchRunner {
   }
 
   void encode_pixels(const float* pixels, std::size_t n, bool normalize, float* features) override {
-    const c10::InferenceMode inference;
-    const c10::cuda::CUDAGuard guard(device());
-    const Settled settled(slots_);
-    auto& slot = *slots_.front();
-    slot.begin();
-    const c10::cuda::CUDAStreamGuard stream(slot.stream);
     const auto values = pinned({static_cast<std::int64_t>(n), 3, preprocessing().height, preprocessing().width}, at::kFloat);
     std::memcpy(values.data_ptr(), pixels, values.nbytes());
-    slot.start_reading(image_features(values.to(device(), type(), /*non_blocking=*/true), normalize), features);
-    slot.finish();
+    on_first_slot(features, [&] { return image_features(values.to(device(), type(), /*non_blocking=*/true), normalize); });
   }
 
   void encode_tokens(const TokenBatch& tokens, bool normalize, float* features) override {
-    const c10::InferenceMode inference;
-    const c10::cuda::CUDAGuard guard(device());
-    const Settled settled(slots_);
-    auto& slot = *slots_.front();
-    slot.begin();
-    const c10::cuda::CUDAStreamGuard stream(slot.stream);
     const auto rows = static_cast<std::int64_t>(tokens.rows);
     auto length = static_cast<std::int64_t>(tokens.length);
     // What stands behind a row's end changes nothing.
     if (rows == 1) length = std::min((length + kLengthStep - 1) / kLengthStep * kLengthStep, context_);
-    auto ids = pinned({rows, length}, at::kLong).zero_();
+    const auto ids = pinned({rows, length}, at::kLong);
+    std::memset(ids.data_ptr(), 0, ids.nbytes());
     for (std::int64_t row = 0; row < rows; ++row) {
       std::copy_n(tokens.ids.begin() + row * static_cast<std::int64_t>(tokens.length), tokens.length,
                   ids.data_ptr<std::int64_t>() + row * length);
     }
-    auto pooled = pinned({rows}, at::kLong);
+    const auto pooled = pinned({rows}, at::kLong);
     std::copy(tokens.pooled.begin(), tokens.pooled.end(), pooled.data_ptr<std::int64_t>());
-    if (auto* single = rows == 1 ? single_text(length, normalize) : nullptr; single != nullptr) {
-      slot.start_reading(single->run({ids, pooled}), features);
-    } else {
-      slot.start_reading(text_features(ids.to(device(), /*non_blocking=*/true), pooled.to(device(), /*non_blocking=*/true), normalize),
-                         features);
-    }
-    slot.finish();
+    on_first_slot(features, [&] {
+      auto* single = rows == 1 ? single_text(length, normalize) : nullptr;
+      if (single != nullptr) return single->run({ids, pooled});
+      return text_features(ids.to(device(), /*non_blocking=*/true), pooled.to(device(), /*non_blocking=*/true), normalize);
+    });
   }
 
  private:
@@ -157,6 +143,19 @@ class CudaRunner : public TorchRunner {
    private:
     std::array<std::optional<Slot>, 2>& slots_;
   };
+
+  // `work()` gives features that the first slot's stream computes.
+  template <typename Work>
+  void on_first_slot(float* features, const Work& work) {
+    const c10::InferenceMode inference;
+    const c10::cuda::CUDAGuard guard(device());
+    const Settled settled(slots_);
+    auto& slot = *slots_.front();
+    slot.begin();
+    const c10::cuda::CUDAStreamGuard stream(slot.stream);
+    slot.start_reading(work(), features);
+    slot.finish();
+  }
 
   // nullptr: no graph could be made of it (of memory), and it is launched piece by piece.
   using Graph = std::optional<std::unique_ptr<CapturedStep>>;

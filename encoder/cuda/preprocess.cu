@@ -5,11 +5,11 @@
 #include <string>
 
 #include "encoder/cuda/preprocess.h"
+#include "encoder/resize_passes.h"
 
 namespace clipdex::encoder {
 namespace {
 
-constexpr int kPrecisionBits = 32 - 8 - 2;  // Pillow's PRECISION_BITS, as in resize_passes.h
 constexpr int kHalf = 1 << (kPrecisionBits - 1);
 constexpr int kChannels = 3;
 constexpr int kThreads = 128;

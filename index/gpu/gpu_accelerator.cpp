@@ -169,7 +169,6 @@ class GpuAccelerator : public Accelerator {
  public:
   explicit GpuAccelerator(const AcceleratorOptions& options) : gpu_(std::make_shared<Gpu>(options)) {}
 
-  std::string name() const override { return "cuda:" + std::to_string(gpu_->options.device); }
   bool usable() const override { return !gpu_->failed; }
   std::size_t bytes_free() const override {
     const std::size_t used = gpu_->used, most = gpu_->bytes_max;

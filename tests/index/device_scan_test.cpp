@@ -69,7 +69,6 @@ class RoundingVectors : public DeviceVectors {
 class RoundingDevice : public Accelerator {
  public:
   explicit RoundingDevice(DeviceLog& log) : log_(log) {}
-  std::string name() const override { return "rounding"; }
   bool usable() const override { return !log_.broken; }
   std::size_t bytes_free() const override { return log_.bytes_max - std::min<std::size_t>(log_.bytes_max, log_.bytes); }
   std::size_t bytes_for(std::size_t n, std::size_t dimension) const override { return n * dimension * 2; }
