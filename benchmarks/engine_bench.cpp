@@ -194,6 +194,25 @@ struct Bench {
     return rates;
   }
 
+  // By id, without HTTP: an id's embedding, the hits' records and what lies between, without the scan.
+  static void by_id_in_process(engine::Engine& engine, engine::Collection& collection, std::size_t rows) {
+    Latencies rest;
+    const auto ms_of = [](const auto& stage) { return static_cast<double>(stage.read().sum) / 1e6; };
+    const auto& metrics = engine.metrics();
+    const double records_before = ms_of(metrics.records);
+    const auto all = measure(1, 4 * kQueries, [&](std::size_t, std::size_t i) {
+      engine::SearchRequest asked{.query = engine::IdQuery{std::to_string((4 * kQueries + i) * 7919 % rows)}};
+      asked.limit = kHits;
+      const auto begin = Clock::now();
+      const double scanned = ms_of(metrics.index_search);
+      collection.search(asked);
+      rest.ms.push_back(seconds_since(begin) * 1e3 - (ms_of(metrics.index_search) - scanned));
+    });
+    print("1 in the process, by id", all);
+    std::printf("  %-44s %.3f ms p50, of which reading records %.3f ms\n", "of it all but the scan", rest.percentile(0.5),
+                (ms_of(metrics.records) - records_before) / static_cast<double>(4 * kQueries));
+  }
+
   // The library at the engine's recall, or above it if it has no setting that gives just that.
   static void compare(const char* name, benchmarks::IndexPeer& peer, const std::vector<std::set<std::uint64_t>>& exact,
                       double recall_of_engine, const std::vector<float>& queries, const std::map<std::size_t, double>& rates) {
@@ -331,6 +350,7 @@ struct Bench {
     std::printf("  recall@10 %.4f\n", found);
     const auto rates = in_process(*collection, queries);
     exact_scans(*collection, queries, rows);
+    by_id_in_process(engine, *collection, rows);
     over_http(engine, "id", 4 * kQueries, [&](std::size_t i) { return R"({"id":")" + std::to_string(i * 7919 % rows) + "\"}"; });
     over_http(engine, "text", kQueries, [](std::size_t i) { return R"({"text":"a photo of a red apple )" + std::to_string(i) + "\"}"; });
     if (graph) compare("hnswlib", *graph, exact, found, queries, rates);
