@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "encoder/clip_tensors.h"
+#include "encoder/device_decoder.h"
 #include "encoder/encoder_thread.h"
 #include "encoder/model_directory.h"
 #include "encoder/step_size.h"
@@ -40,6 +41,17 @@ void check_tokens(std::span<const std::vector<std::int32_t>> tokens, const TextC
   }
 }
 
+// nullptr: the CPU decodes.
+std::shared_ptr<DeviceDecoder> open_decoder(const EncoderOptions& options, const ComputeDevice& device) {
+  if (!options.device_decoding || options.device_decoder) return options.device_decoding ? options.device_decoder : nullptr;
+  try {
+    return make_device_decoder(device);
+  } catch (const std::exception& error) {
+    if (options.on_decoder_failure) options.on_decoder_failure(error.what());
+    return nullptr;
+  }
+}
+
 }  // namespace
 
 struct ClipEncoder::Impl {
@@ -63,6 +75,7 @@ struct ClipEncoder::Impl {
       towers = make();
     }
     image_steps.emplace(towers->images_per_step());
+    decoding.emplace(open_decoder(options, device), thread.cores(), options.on_decoder_failure);
   }
 
   std::size_t dimension() const { return static_cast<std::size_t>(directory.config.embedding_dimension); }
@@ -114,6 +127,7 @@ struct ClipEncoder::Impl {
   std::optional<Tokenizer> tokenizer;
   std::unique_ptr<TowerRunner> towers;
   std::optional<StepSize> image_steps;
+  std::optional<DeviceDecoding> decoding;
   EncoderThread thread;  // last: its tasks use the others
 };
 
@@ -178,6 +192,13 @@ Embeddings ClipEncoder::encode_tokens(std::span<const std::vector<std::int32_t>>
   }
   return out;
 }
+
+std::optional<Image> ClipEncoder::decode_on_device(std::span<const std::uint8_t> file, const ImageLimits& limits,
+                                                   const DecodeOptions& options, Urgency urgency) const {
+  return impl_->decoding->decode(file, limits, options, urgency);
+}
+
+std::size_t ClipEncoder::pictures_on_device() const { return impl_->decoding->places(); }
 
 ImageBatch ClipEncoder::image_batch(std::size_t count) const { return {preprocessing(), impl_->towers->takes_pictures(), count}; }
 

@@ -93,6 +93,9 @@ class StageTimer {
   StageTimer(const StageTimer&) = delete;
   StageTimer& operator=(const StageTimer&) = delete;
 
+  // What was until now is not measured.
+  void restart() { begin_ = Clock::now(); }
+
   // Records once; what comes later records nothing. The time, for an answer that tells it.
   std::chrono::nanoseconds stop() {
     const auto time = Clock::now() - begin_;
