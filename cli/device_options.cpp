@@ -5,7 +5,7 @@
 namespace clipdex::cli {
 
 engine::EncoderOptions DeviceOptions::encoder(int threads) const {
-  return {.threads = threads, .device = device, .precision = engine::precision_of(precision)};
+  return {.threads = threads, .device = device, .precision = engine::precision_of(precision), .device_decoding = !cpu_decode};
 }
 
 void add_device_options(CLI::App& command, DeviceOptions& options, const std::string& prefix) {
@@ -18,6 +18,7 @@ void add_device_options(CLI::App& command, DeviceOptions& options, const std::st
       .add_option("--precision", options.precision,
                   prefix + "numbers that the model computes with: fp32, fp16 or bf16 (default: fp32 on the CPU, fp16 on a GPU)")
       ->check(CLI::IsMember({"fp32", "fp16", "bf16"}));
+  command.add_flag("--cpu-decode", options.cpu_decode, prefix + "decode pictures with the CPU alone, where a GPU would decode JPEGs");
 }
 
 }  // namespace clipdex::cli

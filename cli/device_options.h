@@ -1,4 +1,4 @@
-// --device and --precision, for commands that compute with a model.
+// --device, --precision and --cpu-decode, for commands that compute with a model.
 #pragma once
 
 #include <string>
@@ -13,7 +13,8 @@ namespace clipdex::cli {
 
 struct DeviceOptions {
   std::string device = "auto";
-  std::string precision;  // empty: the device's own
+  std::string precision;    // empty: the device's own
+  bool cpu_decode = false;  // pictures are decoded by no GPU
 
   engine::EncoderOptions encoder(int threads = 0) const;
 };

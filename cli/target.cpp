@@ -196,6 +196,7 @@ std::unique_ptr<Target> open_target(const TargetOptions& options, DataDirectory 
   // CLIPDEX_DEVICE may be set for another command.
   if (!options.device.precision.empty())
     throw std::invalid_argument("--precision goes with --data: a server has its own (serve --precision)");
+  if (options.device.cpu_decode) throw std::invalid_argument("--cpu-decode goes with --data: a server has its own (serve --cpu-decode)");
   if (options.exact_decode) throw std::invalid_argument("--exact-decode goes with --data: a server has its own (serve --exact-decode)");
   return std::make_unique<ServerTarget>(place.server);
 }

@@ -1,6 +1,7 @@
 #include "encoder/clip_encoder.h"
 
 #include <algorithm>
+#include <mutex>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
@@ -55,8 +56,9 @@ std::shared_ptr<DeviceDecoder> open_decoder(const EncoderOptions& options, const
 }  // namespace
 
 struct ClipEncoder::Impl {
-  Impl(const OpenedModel& opened, const EncoderOptions& options)
-      : directory(opened.directory),
+  Impl(const OpenedModel& opened, const EncoderOptions& its_options)
+      : options(its_options),
+        directory(opened.directory),
         device(choose_device(options.device)),
         precision(options.precision.value_or(default_precision(device))),
         // A GPU's steps leave the cores to those who decode.
@@ -75,7 +77,13 @@ struct ClipEncoder::Impl {
       towers = make();
     }
     image_steps.emplace(towers->images_per_step());
-    decoding.emplace(open_decoder(options, device), thread.cores(), options.on_decoder_failure);
+  }
+
+  // Opened when it is first asked for: many who encode never decode.
+  DeviceDecoding& decoder() {
+    std::call_once(decoding_opened,
+                   [this] { decoding.emplace(open_decoder(options, device), thread.cores(), options.on_decoder_failure); });
+    return *decoding;
   }
 
   std::size_t dimension() const { return static_cast<std::size_t>(directory.config.embedding_dimension); }
@@ -120,6 +128,7 @@ struct ClipEncoder::Impl {
     }
   }
 
+  EncoderOptions options;
   ModelDirectory directory;
   ComputeDevice device;
   ComputePrecision precision;
@@ -127,6 +136,7 @@ struct ClipEncoder::Impl {
   std::optional<Tokenizer> tokenizer;
   std::unique_ptr<TowerRunner> towers;
   std::optional<StepSize> image_steps;
+  std::once_flag decoding_opened;
   std::optional<DeviceDecoding> decoding;
   EncoderThread thread;  // last: its tasks use the others
 };
@@ -195,10 +205,10 @@ Embeddings ClipEncoder::encode_tokens(std::span<const std::vector<std::int32_t>>
 
 std::optional<Image> ClipEncoder::decode_on_device(std::span<const std::uint8_t> file, const ImageLimits& limits,
                                                    const DecodeOptions& options, Urgency urgency) const {
-  return impl_->decoding->decode(file, limits, options, urgency);
+  return impl_->decoder().decode(file, limits, options, urgency);
 }
 
-std::size_t ClipEncoder::pictures_on_device() const { return impl_->decoding->places(); }
+std::size_t ClipEncoder::pictures_on_device() const { return impl_->decoder().places(); }
 
 ImageBatch ClipEncoder::image_batch(std::size_t count) const { return {preprocessing(), impl_->towers->takes_pictures(), count}; }
 

@@ -31,7 +31,8 @@ struct EncoderOptions {
   std::optional<ComputePrecision> precision;  // default_precision() of the device if not set
   // Whether a GPU decodes pictures where it can (decode_on_device()).
   bool device_decoding = true;
-  // Called once, by any thread, with the reason for which a GPU decodes no more, or cannot: the CPU does it all then.
+  // Called once, by any thread, with the reason for which a GPU decodes no more, or cannot: the CPU does it all then. It must not call the
+  // encoder.
   std::function<void(const std::string& reason)> on_decoder_failure;
   std::shared_ptr<DeviceDecoder> device_decoder;  // in place of the device's own, for tests
 };
