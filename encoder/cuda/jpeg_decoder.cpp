@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <mutex>
 #include <stdexcept>
 #include <utility>
@@ -53,21 +54,25 @@ Owned<T> make(const char* step, const Create& create) {
   return Owned<T>(made);
 }
 
-// False: this file is not for nvJPEG, or memory is short, and the next one may be decoded.
-bool went_well(const char* step, nvjpegStatus_t status) {
+// Of the file, or of memory that is short: the next one may be decoded. Other errors are the device's.
+bool is_about_file(nvjpegStatus_t status) {
   switch (status) {
-    case NVJPEG_STATUS_SUCCESS:
-      return true;
     case NVJPEG_STATUS_INVALID_PARAMETER:
     case NVJPEG_STATUS_BAD_JPEG:
     case NVJPEG_STATUS_JPEG_NOT_SUPPORTED:
     case NVJPEG_STATUS_ALLOCATOR_FAILURE:
     case NVJPEG_STATUS_IMPLEMENTATION_NOT_SUPPORTED:
     case NVJPEG_STATUS_INCOMPLETE_BITSTREAM:
-      return false;
+      return true;
     default:
-      fail(step, status);
+      return false;
   }
+}
+
+// False: this file is not decoded here.
+bool went_well(const char* step, nvjpegStatus_t status) {
+  if (status == NVJPEG_STATUS_SUCCESS || is_about_file(status)) return status == NVJPEG_STATUS_SUCCESS;
+  fail(step, status);
 }
 
 bool went_well(const char* step, cudaError_t error) {
@@ -109,7 +114,10 @@ cudaError_t allocate_pinned(void** memory, std::size_t bytes) { return ::cudaMal
 struct Backend {
   Owned<nvjpegJpegDecoder> decoder;
   Owned<nvjpegJpegState> state;
+  int failures = 0;  // that were not the files'
 };
+// After which the next backend does its work: engines may be there and not to be used, as in some containers.
+constexpr int kBackendFailuresMax = 3;
 
 // What one picture at a time is decoded with. One thread at a time, with the GPU current.
 class Slot {
@@ -132,20 +140,17 @@ class Slot {
 
   std::optional<Pixels> decode(std::span<const std::uint8_t> file, const OrdinaryJpeg& jpeg, int reduction) {
     const Settled settled(stream_.get());
-    auto* backend = parse(file, jpeg);
     const auto side = [reduction](int whole) { return static_cast<std::size_t>((whole + reduction - 1) / reduction); };
     const auto channels = static_cast<std::size_t>(jpeg.components);
     const std::size_t stride = static_cast<std::size_t>(jpeg.width) * channels;
     const std::size_t whole_bytes = stride * static_cast<std::size_t>(jpeg.height);
     const std::size_t bytes = side(jpeg.width) * side(jpeg.height) * channels;
-    if (backend == nullptr || !reserve(whole_bytes, bytes, reduction)) return std::nullopt;
+    if (!parse(file, jpeg) || !reserve(whole_bytes, bytes, reduction)) return std::nullopt;
 
     nvjpegImage_t destination{};
     destination.channel[0] = whole_.data();
     destination.pitch[0] = stride;
-    if (!went_well("decoding", ::nvjpegDecodeJpeg(library_, backend->decoder.get(), backend->state.get(), header_.get(), &destination,
-                                                  parameters_.get(), stream_.get())))
-      return std::nullopt;
+    if (!run(jpeg.scans == 1 ? single_scan_ : several_scans_, destination)) return std::nullopt;
     if (reduction > 1) {
       ::cudaGetLastError();  // what nvJPEG met on its way, and told by its status if it mattered
       launch_reduction({.from = whole_.data(),
@@ -196,8 +201,8 @@ class Slot {
     to.push_back(std::move(backend));
   }
 
-  // Who decodes the file; nullptr: nobody here, or nvJPEG reads its header otherwise than we do.
-  const Backend* parse(std::span<const std::uint8_t> file, const OrdinaryJpeg& jpeg) {
+  // False: nvJPEG reads the header otherwise than we do, or not at all.
+  bool parse(std::span<const std::uint8_t> file, const OrdinaryJpeg& jpeg) {
     unsigned width = 0, height = 0, components = 0;
     const auto format = jpeg.components == 1 ? NVJPEG_OUTPUT_Y : NVJPEG_OUTPUT_RGBI;
     if (!went_well("parsing",
@@ -205,16 +210,31 @@ class Slot {
         !went_well("parsing", ::nvjpegJpegStreamGetFrameDimensions(header_.get(), &width, &height)) ||
         !went_well("parsing", ::nvjpegJpegStreamGetComponentsNum(header_.get(), &components)) ||
         !went_well("parsing", ::nvjpegDecodeParamsSetOutputFormat(parameters_.get(), format)))
-      return nullptr;
-    if (width != static_cast<unsigned>(jpeg.width) || height != static_cast<unsigned>(jpeg.height) ||
-        components != static_cast<unsigned>(jpeg.components))
-      return nullptr;
-    for (const auto& backend : jpeg.scans == 1 ? single_scan_ : several_scans_) {
-      int unsupported = 1;  // 0 means that it is supported
-      const auto status = ::nvjpegDecoderJpegSupported(backend.decoder.get(), header_.get(), parameters_.get(), &unsupported);
-      if (went_well("asking", status) && unsupported == 0) return &backend;
+      return false;
+    return width == static_cast<unsigned>(jpeg.width) && height == static_cast<unsigned>(jpeg.height) &&
+           components == static_cast<unsigned>(jpeg.components);
+  }
+
+  nvjpegStatus_t run(const Backend& backend, nvjpegImage_t& destination) {
+    int unsupported = 1;  // 0 means that it is supported
+    const auto asked = ::nvjpegDecoderJpegSupported(backend.decoder.get(), header_.get(), parameters_.get(), &unsupported);
+    if (asked != NVJPEG_STATUS_SUCCESS) return asked;
+    if (unsupported != 0) return NVJPEG_STATUS_JPEG_NOT_SUPPORTED;
+    return ::nvjpegDecodeJpeg(library_, backend.decoder.get(), backend.state.get(), header_.get(), &destination, parameters_.get(),
+                              stream_.get());
+  }
+
+  // The first backend that decodes what was parsed; false: none does.
+  bool run(std::vector<Backend>& backends, nvjpegImage_t& destination) {
+    for (auto backend = backends.begin(); backend != backends.end();) {
+      const auto status = run(*backend, destination);
+      if (status == NVJPEG_STATUS_SUCCESS) return true;
+      if (std::next(backend) == backends.end()) return went_well("decoding", status);
+      const Settled settled(stream_.get());  // before the next one uses the same memory
+      const bool useless = !is_about_file(status) && ++backend->failures >= kBackendFailuresMax;
+      backend = useless ? backends.erase(backend) : std::next(backend);
     }
-    return nullptr;
+    return false;
   }
 
   // False: there is no memory for a picture of so many bytes. The GPU's last share is for others, who may not do without.
