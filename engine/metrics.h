@@ -114,9 +114,9 @@ struct Metrics {
   // Stages. One observation a call, as its caller lives it, waiting included.
   LatencyHistogram encode_text;   // a query's or a call's texts: tokens to embeddings, with the wait for the encoder
   LatencyHistogram encode_image;  // a batch of pixels to embeddings, with the wait for the encoder
-  LatencyHistogram decode;      // one picture: file to pixels, by a core or a GPU; a query's with the wait for a core and its preprocessing
-  LatencyHistogram preprocess;  // one picture of an ingest: pixels to the model's tensor
-  LatencyHistogram thumbnail;   // one picture of an ingest: pixels to the thumbnail's file
+  LatencyHistogram decode;        // one picture: file to pixels, here or on a GPU; a query's with the wait for a core and preprocessing
+  LatencyHistogram preprocess;    // one picture of an ingest: pixels to the model's tensor
+  LatencyHistogram thumbnail;     // one picture of an ingest: pixels to the thumbnail's file
   LatencyHistogram index_search;  // one pass over a snapshot, however many queries it has
   LatencyHistogram records;       // reading the hits' records of one search
   LatencyHistogram store_write;   // one group of requests' write, with its sync

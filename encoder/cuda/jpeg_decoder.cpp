@@ -150,6 +150,8 @@ class Slot {
     nvjpegImage_t destination{};
     destination.channel[0] = whole_.data();
     destination.pitch[0] = stride;
+    // Of a damaged file nvJPEG may leave parts as they were: no one is to see another's picture there.
+    if (!went_well("clearing", ::cudaMemsetAsync(whole_.data(), 0, whole_bytes, stream_.get()))) return std::nullopt;
     if (!run(jpeg.scans == 1 ? single_scan_ : several_scans_, destination)) return std::nullopt;
     if (reduction > 1) {
       ::cudaGetLastError();  // what nvJPEG met on its way, and told by its status if it mattered
