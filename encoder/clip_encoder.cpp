@@ -44,13 +44,15 @@ void check_tokens(std::span<const std::vector<std::int32_t>> tokens, const TextC
 
 // nullptr: the CPU decodes.
 std::shared_ptr<DeviceDecoder> open_decoder(const EncoderOptions& options, const ComputeDevice& device) {
-  if (!options.device_decoding || options.device_decoder) return options.device_decoding ? options.device_decoder : nullptr;
+  if (!options.device_decoding || options.device_decoder) return options.device_decoder;
+  std::string reason = device.kind == DeviceKind::kCuda ? "this clipdex was built without nvJPEG" : "the model is on the CPU";
   try {
-    return make_device_decoder(device);
+    if (auto decoder = make_device_decoder(device)) return decoder;
   } catch (const std::exception& error) {
-    if (options.on_decoder_failure) options.on_decoder_failure(error.what());
-    return nullptr;
+    reason = error.what();
   }
+  if (options.on_decoder_failure) options.on_decoder_failure(reason);
+  return nullptr;
 }
 
 }  // namespace

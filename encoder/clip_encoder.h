@@ -29,8 +29,9 @@ struct EncoderOptions {
   int threads = 0;                            // OpenMP threads of the encoder; 0: one a core
   std::string device = "cpu";                 // as choose_device() takes it
   std::optional<ComputePrecision> precision;  // default_precision() of the device if not set
-  // Whether a GPU decodes pictures where it can (decode_on_device()).
-  bool device_decoding = true;
+  // Whether a GPU decodes pictures where it can (decode_on_device()). Off unless asked for: nvJPEG is not made for hostile files
+  // (docs/gpu.md).
+  bool device_decoding = false;
   // Called once, by any thread, with the reason for which a GPU decodes no more, or cannot: the CPU does it all then. It must not call the
   // encoder.
   std::function<void(const std::string& reason)> on_decoder_failure;

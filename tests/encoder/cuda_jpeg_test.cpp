@@ -172,7 +172,7 @@ TEST_CASE("damage within scans ends no more than the picture that has it", "[gpu
 TEST_CASE("an encoder on a GPU decodes there, and one that is told not to does not", "[gpu]") {
   gpu();
   const auto file = jpeg();
-  const ClipEncoder with(kModel, {.device = "cuda"}), without(kModel, {.device = "cuda", .device_decoding = false});
+  const ClipEncoder with(kModel, {.device = "cuda", .device_decoding = true}), without(kModel, {.device = "cuda"});
   CHECK(with.pictures_on_device() > 0);
   CHECK(with.decode_on_device(file, {}, {.shorter_side_min = 300}, Urgency::kQuery));
   CHECK(!with.decode_on_device(file, {}, {}, Urgency::kQuery));
