@@ -5,7 +5,7 @@
 namespace clipdex::cli {
 
 engine::EncoderOptions DeviceOptions::encoder(int threads) const {
-  return {.threads = threads, .device = device, .precision = engine::precision_of(precision)};
+  return {.threads = threads, .device = device, .precision = engine::precision_of(precision), .device_decoding = gpu_decode};
 }
 
 void add_device_options(CLI::App& command, DeviceOptions& options, const std::string& prefix) {
@@ -18,6 +18,11 @@ void add_device_options(CLI::App& command, DeviceOptions& options, const std::st
       .add_option("--precision", options.precision,
                   prefix + "numbers that the model computes with: fp32, fp16 or bf16 (default: fp32 on the CPU, fp16 on a GPU)")
       ->check(CLI::IsMember({"fp32", "fp16", "bf16"}));
+}
+
+void add_gpu_decode(CLI::App& command, DeviceOptions& options, const std::string& prefix) {
+  command.add_flag("--gpu-decode", options.gpu_decode,
+                   prefix + "ordinary JPEGs are decoded by the model's GPU; for pictures from people you trust (docs/gpu.md)");
 }
 
 }  // namespace clipdex::cli

@@ -161,6 +161,7 @@ void add_serve_command(CLI::App& program, Action& action) {
       ->check(CLI::Range(1, 3600))
       ->capture_default_str();
   add_device_options(*command, options->device);
+  add_gpu_decode(*command, options->device);
   command->add_option("--encoder-threads", options->encoder_threads, "Threads of the encoder (default: one a core)")
       ->check(CLI::Range(1, 1024));
   command

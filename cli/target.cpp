@@ -157,6 +157,7 @@ void add_target_options(CLI::App& command, TargetOptions& options, bool with_col
                   "With --data: the model's directory or checkpoint (default: CLIPDEX_MODEL, else the built-in model)")
       ->check(check_not_empty);
   add_device_options(command, options.device, "With --data: ");
+  add_gpu_decode(command, options.device, "With --data: ");
   if (with_collection) command.add_option("-c,--collection", options.collection, "Collection")->check(check_text)->capture_default_str();
 }
 
@@ -196,6 +197,7 @@ std::unique_ptr<Target> open_target(const TargetOptions& options, DataDirectory 
   // CLIPDEX_DEVICE may be set for another command.
   if (!options.device.precision.empty())
     throw std::invalid_argument("--precision goes with --data: a server has its own (serve --precision)");
+  if (options.device.gpu_decode) throw std::invalid_argument("--gpu-decode goes with --data: a server has its own (serve --gpu-decode)");
   if (options.exact_decode) throw std::invalid_argument("--exact-decode goes with --data: a server has its own (serve --exact-decode)");
   return std::make_unique<ServerTarget>(place.server);
 }

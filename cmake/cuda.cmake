@@ -13,6 +13,14 @@ enable_language(CUDA)
 set(CMAKE_CUDA_STANDARD 20)
 set(CMAKE_CUDA_STANDARD_REQUIRED ON)
 find_package(CUDAToolkit 12.6 REQUIRED)
+# Of the toolkit, too, but a package of its own in most distributions.
+find_path(CLIPDEX_NVJPEG_INCLUDE nvjpeg.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+set(CLIPDEX_NVJPEG OFF)
+if(TARGET CUDA::nvjpeg AND CLIPDEX_NVJPEG_INCLUDE)
+  set(CLIPDEX_NVJPEG ON)
+else()
+  message(STATUS "CLIPDEX_CUDA: the toolkit has no nvJPEG (conda's libnvjpeg-dev): JPEGs will be decoded by the CPU alone (docs/gpu.md)")
+endif()
 
 # After them: what was found must have CUDA.
 function(clipdex_check_cuda)

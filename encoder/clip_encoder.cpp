@@ -1,11 +1,13 @@
 #include "encoder/clip_encoder.h"
 
 #include <algorithm>
+#include <mutex>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
 
 #include "encoder/clip_tensors.h"
+#include "encoder/device_decoder.h"
 #include "encoder/encoder_thread.h"
 #include "encoder/model_directory.h"
 #include "encoder/step_size.h"
@@ -40,11 +42,25 @@ void check_tokens(std::span<const std::vector<std::int32_t>> tokens, const TextC
   }
 }
 
+// nullptr: the CPU decodes.
+std::shared_ptr<DeviceDecoder> open_decoder(const EncoderOptions& options, const ComputeDevice& device) {
+  if (!options.device_decoding || options.device_decoder) return options.device_decoder;
+  std::string reason = device.kind == DeviceKind::kCuda ? "this clipdex was built without nvJPEG" : "the model is on the CPU";
+  try {
+    if (auto decoder = make_device_decoder(device)) return decoder;
+  } catch (const std::exception& error) {
+    reason = error.what();
+  }
+  if (options.on_decoder_failure) options.on_decoder_failure(reason);
+  return nullptr;
+}
+
 }  // namespace
 
 struct ClipEncoder::Impl {
-  Impl(const OpenedModel& opened, const EncoderOptions& options)
-      : directory(opened.directory),
+  Impl(const OpenedModel& opened, const EncoderOptions& its_options)
+      : options(its_options),
+        directory(opened.directory),
         device(choose_device(options.device)),
         precision(options.precision.value_or(default_precision(device))),
         // A GPU's steps leave the cores to those who decode.
@@ -63,6 +79,13 @@ struct ClipEncoder::Impl {
       towers = make();
     }
     image_steps.emplace(towers->images_per_step());
+  }
+
+  // Opened when it is first asked for: many who encode never decode.
+  DeviceDecoding& decoder() {
+    std::call_once(decoding_opened,
+                   [this] { decoding.emplace(open_decoder(options, device), thread.cores(), options.on_decoder_failure); });
+    return *decoding;
   }
 
   std::size_t dimension() const { return static_cast<std::size_t>(directory.config.embedding_dimension); }
@@ -107,6 +130,7 @@ struct ClipEncoder::Impl {
     }
   }
 
+  EncoderOptions options;
   ModelDirectory directory;
   ComputeDevice device;
   ComputePrecision precision;
@@ -114,6 +138,8 @@ struct ClipEncoder::Impl {
   std::optional<Tokenizer> tokenizer;
   std::unique_ptr<TowerRunner> towers;
   std::optional<StepSize> image_steps;
+  std::once_flag decoding_opened;
+  std::optional<DeviceDecoding> decoding;
   EncoderThread thread;  // last: its tasks use the others
 };
 
@@ -178,6 +204,13 @@ Embeddings ClipEncoder::encode_tokens(std::span<const std::vector<std::int32_t>>
   }
   return out;
 }
+
+std::optional<Image> ClipEncoder::decode_on_device(std::span<const std::uint8_t> file, const ImageLimits& limits,
+                                                   const DecodeOptions& options, Urgency urgency) const {
+  return impl_->decoder().decode(file, limits, options, urgency);
+}
+
+std::size_t ClipEncoder::pictures_on_device() const { return impl_->decoder().places(); }
 
 ImageBatch ClipEncoder::image_batch(std::size_t count) const { return {preprocessing(), impl_->towers->takes_pictures(), count}; }
 

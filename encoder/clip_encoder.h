@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +15,7 @@
 #include "encoder/compute_device.h"
 #include "encoder/core_budget.h"
 #include "encoder/image_batch.h"
+#include "encoder/image_decoder.h"
 #include "encoder/model_info.h"
 #include "encoder/preprocessing.h"
 #include "encoder/tokenizer.h"
@@ -21,10 +23,19 @@
 
 namespace clipdex::encoder {
 
+class DeviceDecoder;
+
 struct EncoderOptions {
   int threads = 0;                            // OpenMP threads of the encoder; 0: one a core
   std::string device = "cpu";                 // as choose_device() takes it
   std::optional<ComputePrecision> precision;  // default_precision() of the device if not set
+  // Whether a GPU decodes pictures where it can (decode_on_device()). Off unless asked for: nvJPEG is not made for hostile files
+  // (docs/gpu.md).
+  bool device_decoding = false;
+  // Called once, by any thread, with the reason for which a GPU decodes no more, or cannot: the CPU does it all then. It must not call the
+  // encoder.
+  std::function<void(const std::string& reason)> on_decoder_failure;
+  std::shared_ptr<DeviceDecoder> device_decoder;  // in place of the device's own, for tests
 };
 
 // Row-major [count, dimension] matrix of embeddings.
@@ -82,6 +93,14 @@ class ClipEncoder {
   // The end token is the last one that matters: what follows it is ignored, which is exact for a causal tower.
   Embeddings encode_tokens(std::span<const std::vector<std::int32_t>> tokens, bool normalize = true,
                            Urgency urgency = Urgency::kQuery) const;
+
+  // A picture file decoded by the encoder's GPU, as decode_image() decodes it but for rounding. Nothing where that is the CPU's: without
+  // such a GPU, for options that ask for every pixel, for anything but an ordinary JPEG within the limits, and when the GPU is busy or
+  // fails; decode_image() gives the picture then, or says why there is none. It waits for the GPU: the caller must hold no core.
+  std::optional<Image> decode_on_device(std::span<const std::uint8_t> file, const ImageLimits& limits, const DecodeOptions& options,
+                                        Urgency urgency) const;
+  // How many at once, beside those that the CPU decodes; 0: none.
+  std::size_t pictures_on_device() const;
 
   // Room for so many pictures, in the form in which this encoder's device takes them.
   ImageBatch image_batch(std::size_t count) const;

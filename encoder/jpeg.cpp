@@ -21,18 +21,6 @@
 namespace clipdex::encoder {
 namespace {
 
-// A file of several scans is kept as coefficients, two bytes a sample, until all are read. They may take as much memory as the largest
-// permitted picture. Huffman coding takes a bit at the least for a block of 8 x 8; where a large picture has fewer bytes than that, which
-// arithmetic coding can do, only so much of it is permitted.
-constexpr std::uint64_t kCoefficientBytesLeast = std::uint64_t{16} << 20, kCoefficientBytesOfAny = std::uint64_t{64} << 20;
-constexpr std::uint64_t kBytesOfBlock = 128, kCoefficientBytesPerByte = 8 * kBytesOfBlock;
-// Progressive files in the wild make two to six passes over each component; some hundred scans of a huge picture take minutes. A scan in
-// which nothing changes takes a bit for 2,000 blocks, and yet each of them is looked at: more passes than usual are for files that have
-// something to say in them. Of photographs each block takes a byte and more in all passes together.
-constexpr int kScansMax = 500;
-constexpr std::uint64_t kPassesMax = 20, kPassesOfAny = 8, kVisitsPerByte = 4;
-constexpr std::uint64_t kBlocksLeast = std::uint64_t{1} << 20;  // of a small picture, whose passes cost nothing
-
 // libjpeg reports errors by a callback that must not return, so longjmp leaves it.
 struct Session {
   jpeg_decompress_struct info;
@@ -153,23 +141,22 @@ void check_scans(Decompressor& decompressor, std::span<const std::uint8_t> file,
     components.push_back({component.component_id, of_this});
     blocks += of_this;
   }
-  const std::uint64_t bytes_max =
-      std::min(std::max(3 * limits.pixels_max, kCoefficientBytesLeast), kCoefficientBytesOfAny + kCoefficientBytesPerByte * file.size());
-  if (blocks * kBytesOfBlock > bytes_max) {
+  const auto permitted = scan_limits(blocks, file.size(), limits);
+  if (blocks * kCoefficientBytesOfBlock > permitted.coefficient_bytes) {
     throw ImageError(ImageError::Reason::kTooLarge, "the JPEG file is progressive, which takes " +
-                                                        std::to_string((blocks * kBytesOfBlock) >> 20) + " MiB at its size, and " +
-                                                        std::to_string(bytes_max >> 20) + " MiB are the limit: scale it down");
+                                                        std::to_string((blocks * kCoefficientBytesOfBlock) >> 20) +
+                                                        " MiB at its size, and " + std::to_string(permitted.coefficient_bytes >> 20) +
+                                                        " MiB are the limit: scale it down");
   }
-  const std::uint64_t visits_max =
-      std::max(std::min(kPassesMax * blocks, kPassesOfAny * blocks + kVisitsPerByte * file.size()), kBlocksLeast);
   const auto scans = count_scans(file, components);
-  if (scans.count > kScansMax || scans.blocks > visits_max) too_many_scans(scans.count);
+  if (scans.count > permitted.scans || scans.blocks > permitted.blocks) too_many_scans(scans.count);
   // A row of blocks is counted whole where an odd number of them ends a picture.
-  decompressor.limit_work(2 * visits_max);
+  decompressor.limit_work(2 * permitted.blocks);
 }
 
-// 1, 2, 4 or 8: by what the sides can be divided.
-int reduction_for(int width, int height, const DecodeOptions& options) {
+}  // namespace
+
+int jpeg_reduction(int width, int height, const DecodeOptions& options) {
   if (options.shorter_side_min <= 0 && options.longer_side_min <= 0) return 1;
   for (const int reduction : {8, 4, 2}) {
     const auto reduced = [reduction](int side) { return (side + reduction - 1) / reduction; };
@@ -179,7 +166,15 @@ int reduction_for(int width, int height, const DecodeOptions& options) {
   return 1;
 }
 
-}  // namespace
+Image finish_jpeg(Image image, int width, int height, int reduction, std::span<const std::uint8_t> file) {
+  if (reduction > 1) {
+    image.full_width = width;
+    image.full_height = height;
+    image.extent = {
+        .left = 0, .top = 0, .width = static_cast<double>(width) / reduction, .height = static_cast<double>(height) / reduction};
+  }
+  return apply_orientation(std::move(image), jpeg_orientation(file));
+}
 
 Image decode_jpeg(std::span<const std::uint8_t> bytes, const ImageLimits& limits, const DecodeOptions& options) {
   Decompressor decompressor(bytes);
@@ -187,7 +182,7 @@ Image decode_jpeg(std::span<const std::uint8_t> bytes, const ImageLimits& limits
   const int width = static_cast<int>(info.image_width), height = static_cast<int>(info.image_height);
   check_size(width, height, limits);
   check_scans(decompressor, bytes, limits);
-  const int reduction = reduction_for(width, height, options);
+  const int reduction = jpeg_reduction(width, height, options);
   const bool gray = info.jpeg_color_space == JCS_GRAYSCALE;
   const bool cmyk = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
   info.out_color_space = gray ? JCS_GRAYSCALE : cmyk ? JCS_CMYK : JCS_RGB;
@@ -216,13 +211,7 @@ Image decode_jpeg(std::span<const std::uint8_t> bytes, const ImageLimits& limits
     ::jpeg_finish_decompress(&of);
   });
   if (cmyk) cmyk_to_rgb(image, InkSamples::kInverted);  // Pillow takes every CMYK file as Adobe's, marker or not
-  if (reduction > 1) {
-    image.full_width = width;
-    image.full_height = height;
-    image.extent = {
-        .left = 0, .top = 0, .width = static_cast<double>(width) / reduction, .height = static_cast<double>(height) / reduction};
-  }
-  return apply_orientation(std::move(image), jpeg_orientation(bytes));
+  return finish_jpeg(std::move(image), width, height, reduction, bytes);
 }
 
 }  // namespace clipdex::encoder

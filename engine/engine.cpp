@@ -36,6 +36,14 @@ std::shared_ptr<index::Accelerator> open_accelerator(const ComputeDevice& device
                                   }});
 }
 
+std::shared_ptr<const ClipEncoder> open_encoder(const EngineOptions& options) {
+  auto encoder = options.encoder;
+  if (options.exact_decode) encoder.device_decoding = false;  // it would never be asked
+  if (!encoder.on_decoder_failure)
+    encoder.on_decoder_failure = [](const std::string& reason) { spdlog::warn("the GPU decodes no JPEGs, the CPU does: {}", reason); };
+  return std::make_shared<ClipEncoder>(options.model, encoder);
+}
+
 struct OpenCollection {
   std::shared_ptr<Collection> collection;
   std::shared_future<void> closed;  // ready when the last user has let go
@@ -48,7 +56,7 @@ struct Engine::Impl {
       // The lock first: it is quick, and loading a model for a directory that is in use would be in vain.
       : drop_wait(options.drop_wait),
         data(options.data_directory),
-        encoder(std::make_shared<ClipEncoder>(options.model, options.encoder)),
+        encoder(open_encoder(options)),
         preparation(std::make_shared<ImagePreparation>(
             encoder, PreparationOptions{.limits = options.limits, .exact_decode = options.exact_decode}, metrics)),
         resources({.encoder = encoder,

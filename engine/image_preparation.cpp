@@ -12,6 +12,10 @@ namespace {
 // At least; a GPU takes more at once.
 constexpr std::size_t kImagesPerBatch = 32;
 
+std::span<const std::uint8_t> bytes_of(const std::string& file) {
+  return {reinterpret_cast<const std::uint8_t*>(file.data()), file.size()};
+}
+
 }  // namespace
 
 // One of the places, given back at the end.
@@ -45,24 +49,36 @@ ImagePreparation::ImagePreparation(std::shared_ptr<const ClipEncoder> encoder, c
       options_(options),
       metrics_(metrics),
       queries_(options.queries_max),
-      workers_(encoder_->cores().cores()) {}
+      // Those that wait for a GPU compute nothing meanwhile.
+      workers_(encoder_->cores().cores() + static_cast<int>(encoder_->pictures_on_device())) {}
 
-Image ImagePreparation::decode(const std::string& file, bool thumbnail) const {
+DecodeOptions ImagePreparation::decode_options(bool thumbnail) const {
   DecodeOptions reduced;
   if (!options_.exact_decode) {
     reduced = reduced_decoding(encoder_->preprocessing());
     if (thumbnail) reduced.longer_side_min = std::max(reduced.longer_side_min, ThumbnailOptions{}.side_max);
   }
-  return decode_image({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()}, options_.limits, reduced);
+  return reduced;
+}
+
+std::optional<Image> ImagePreparation::decode_on_device(const std::string& file, bool thumbnail, Urgency urgency) const {
+  return encoder_->decode_on_device(bytes_of(file), options_.limits, decode_options(thumbnail), urgency);
+}
+
+Image ImagePreparation::decode(const std::string& file, bool thumbnail) const {
+  return decode_image(bytes_of(file), options_.limits, decode_options(thumbnail));
 }
 
 // Decoded, preprocessed, and forgotten: what the encoder's device takes is all that stays.
 void ImagePreparation::prepare_one(const std::string& file, bool thumbnail, PreparedImage& prepared, ImageBatch& images,
                                    std::size_t place) const {
-  const CoreBudget::Worker core(encoder_->cores());
   StageTimer decoding(metrics_.decode);
+  auto decoded = decode_on_device(file, thumbnail, Urgency::kBatch);
+  if (decoded) decoding.stop();
+  const CoreBudget::Worker core(encoder_->cores());
+  if (!decoded) decoding.restart();
   try {
-    Image image = decode(file, thumbnail);
+    Image image = decoded ? std::move(*decoded) : decode(file, thumbnail);
     decoding.stop();
     prepared.width = whole_width(image);
     prepared.height = whole_height(image);
@@ -85,7 +101,8 @@ void ImagePreparation::prepare_one(const std::string& file, bool thumbnail, Prep
 void ImagePreparation::decode_batch(Batch& batch, bool thumbnails) const {
   std::atomic<std::size_t> next = 0;
   const GaugeHold queued(metrics_.decode_queue, static_cast<std::int64_t>(batch.files.size()));
-  workers_.run_all(std::min(static_cast<std::size_t>(encoder_->cores().cores()), batch.files.size()), [&] {
+  const std::size_t at_once = static_cast<std::size_t>(encoder_->cores().cores()) + encoder_->pictures_on_device();
+  workers_.run_all(std::min(at_once, batch.files.size()), [&] {
     for (std::size_t i = next++; i < batch.files.size(); i = next++) {
       prepare_one(*batch.files[i], thumbnails, batch.prepared[i], batch.images, i);
     }
@@ -137,8 +154,9 @@ std::vector<float> ImagePreparation::embed(const std::string& file, Places::Cloc
   {
     const StageTimer timer(metrics_.decode);
     encoder_->expect_query();
+    auto decoded = decode_on_device(file, /*thumbnail=*/false, Urgency::kQuery);
     const CoreBudget::Worker core(encoder_->cores(), Urgency::kQuery);
-    mine.image.set(0, decode(file, /*thumbnail=*/false));
+    mine.image.set(0, decoded ? std::move(*decoded) : decode(file, /*thumbnail=*/false));
   }
   const StageTimer timer(metrics_.encode_image);
   const GaugeHold queued(metrics_.encode_image_queue);

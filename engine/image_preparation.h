@@ -1,9 +1,10 @@
-// From files to embeddings: decoding on several threads, encoding on the encoder's.
+// From files to embeddings: decoding on several threads, and on the encoder's GPU where it does that, encoding on the encoder's thread.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -29,15 +30,16 @@ struct PreparedImage {
 
 struct PreparationOptions {
   ImageLimits limits;
-  bool exact_decode = false;  // false: large JPEGs are decoded at the reduced size that the model needs (reduced_decoding())
+  // False: large JPEGs are decoded at the reduced size that the model needs (reduced_decoding()), and by a GPU where it does that.
+  bool exact_decode = false;
   // Query pictures that are decoded or wait for the encoder, with their pixels in memory; others wait for one of them so long.
   std::size_t queries_max = 64;
   std::chrono::milliseconds query_patience{10'000};
 };
 
 // One for a process and its model. Any thread may call it. However many requests there are: threads that compute are never more than cores
-// (CoreBudget), no more pictures than cores are decoded at any time, and no more than kBatchesMax batches of pixels wait for the encoder.
-// Query pictures that come while the encoder computes are encoded together, as query texts are (query_encoder.h).
+// (CoreBudget), no more pictures than cores, and places of a GPU, are decoded at any time, and no more than kBatchesMax batches of pixels
+// wait for the encoder. Query pictures that come while the encoder computes are encoded together, as query texts are (query_encoder.h).
 class ImagePreparation {
  public:
   // `metrics` must outlive it.
@@ -64,6 +66,8 @@ class ImagePreparation {
     std::vector<float> embedding;  // when done
   };
 
+  DecodeOptions decode_options(bool thumbnail) const;
+  std::optional<Image> decode_on_device(const std::string& file, bool thumbnail, Urgency urgency) const;
   Image decode(const std::string& file, bool thumbnail) const;
   void prepare_one(const std::string& file, bool thumbnail, PreparedImage& prepared, ImageBatch& images, std::size_t place) const;
   void decode_batch(Batch& batch, bool thumbnails) const;

@@ -93,6 +93,9 @@ class StageTimer {
   StageTimer(const StageTimer&) = delete;
   StageTimer& operator=(const StageTimer&) = delete;
 
+  // What was until now is not measured.
+  void restart() { begin_ = Clock::now(); }
+
   // Records once; what comes later records nothing. The time, for an answer that tells it.
   std::chrono::nanoseconds stop() {
     const auto time = Clock::now() - begin_;
@@ -111,7 +114,7 @@ struct Metrics {
   // Stages. One observation a call, as its caller lives it, waiting included.
   LatencyHistogram encode_text;   // a query's or a call's texts: tokens to embeddings, with the wait for the encoder
   LatencyHistogram encode_image;  // a batch of pixels to embeddings, with the wait for the encoder
-  LatencyHistogram decode;        // one picture: file to pixels; a query's with the wait for a core, and with its preprocessing
+  LatencyHistogram decode;        // one picture: file to pixels, here or on a GPU; a query's with the wait for a core and preprocessing
   LatencyHistogram preprocess;    // one picture of an ingest: pixels to the model's tensor
   LatencyHistogram thumbnail;     // one picture of an ingest: pixels to the thumbnail's file
   LatencyHistogram index_search;  // one pass over a snapshot, however many queries it has

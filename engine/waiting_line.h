@@ -32,7 +32,8 @@ class WaitingLine {
   void pass(Caller& mine, const Choose& choose, const Serve& serve) {
     std::unique_lock lock(mutex_);
     line_.push_back(&mine);
-    changed_.wait(lock, [&] { return mine.done || (at_work_ < at_work_max_ && line_.front() == &mine); });
+    // The line may be empty: those of a group that is being served are out of it.
+    changed_.wait(lock, [&] { return mine.done || (at_work_ < at_work_max_ && !line_.empty() && line_.front() == &mine); });
     if (!mine.done) {
       const auto group = take(mine, choose);
       ++at_work_;

@@ -40,6 +40,7 @@ const std::map<std::string, std::set<std::string>> kHomes = {
     {"tiffio.h", {"encoder"}},
     {"libheif", {"encoder"}},
     {"oneapi", {"encoder"}},
+    {"nvjpeg.h", {"encoder"}},
     {"faiss", {"index"}},
     {"rocksdb", {"storage"}},
     {"httplib.h", {"http"}},

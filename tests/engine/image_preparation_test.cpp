@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "tests/encoder/device_decoders.h"
+#include "tests/encoder/jpeg_files.h"
 #include "tests/gallery.h"
 
 using clipdex::engine::ClipEncoder;
@@ -92,4 +94,53 @@ TEST_CASE("query pictures at the same time get each its own embedding, and share
     }
   }
   CHECK(calls() - calls_before < pictures);
+}
+
+TEST_CASE("with a device that decodes some pictures, declines others and fails, every file has the result that it has without one") {
+  clipdex::engine::Metrics metrics;
+  std::vector<std::string> files;
+  for (int i = 0; i < 40; ++i) {
+    const int width = 300 + 20 * (i % 7), height = 500 - 20 * (i % 5);
+    const auto jpeg = clipdex::tests::write_jpeg(clipdex::tests::waves(width, height), width, height, {.progressive = i % 4 == 3});
+    files.emplace_back(jpeg.begin(), jpeg.begin() + (i % 10 == 9 ? 900 : static_cast<std::ptrdiff_t>(jpeg.size())));
+  }
+  files.push_back(clipdex::tests::gallery_file("cat.png"));
+  std::vector<const std::string*> pointers;
+  for (const auto& file : files) pointers.push_back(&file);
+  const auto cpu = std::make_shared<const ClipEncoder>(clipdex::tests::kModel);
+  const ImagePreparation plain(cpu, PreparationOptions{}, metrics);
+  const auto wanted = plain.prepare(pointers, /*thumbnails=*/true);
+
+  const auto device =
+      std::make_shared<clipdex::tests::StandInDecoder>([](int call) -> std::optional<std::optional<clipdex::encoder::Pixels>> {
+        if (call % 3 == 0) throw std::runtime_error("the device failed");
+        if (call % 3 == 1) return std::optional<clipdex::encoder::Pixels>();
+        return std::nullopt;
+      });
+  const auto encoder =
+      std::make_shared<const ClipEncoder>(clipdex::tests::kModel, clipdex::engine::EncoderOptions{.device_decoder = device});
+  const ImagePreparation preparation(encoder, PreparationOptions{}, metrics);
+  const auto found = preparation.prepare(pointers, /*thumbnails=*/true);
+  CHECK(device->calls > 30);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    INFO("file " << i);
+    CHECK(found[i].error == wanted[i].error);
+    CHECK(found[i].error_code == (i % 10 == 9 ? "corrupt_image" : ""));
+    CHECK(found[i].width == wanted[i].width);
+    CHECK(found[i].height == wanted[i].height);
+    CHECK(found[i].thumbnail.empty() == wanted[i].thumbnail.empty());
+    if (!wanted[i].error.empty()) continue;
+    const auto query = preparation.embed(files[i], preparation.patience_end());
+    double stored = 0, asked = 0;
+    for (std::size_t j = 0; j < wanted[i].embedding.size(); ++j) {
+      stored += static_cast<double>(found[i].embedding[j]) * wanted[i].embedding[j];
+      asked += static_cast<double>(query[j]) * wanted[i].embedding[j];
+    }
+    CHECK(stored > 0.99);
+    CHECK(asked > 0.99);
+  }
+  const int calls = device->calls;
+  const ImagePreparation exact(encoder, {.exact_decode = true}, metrics), plain_exact(cpu, {.exact_decode = true}, metrics);
+  CHECK(exact.prepare(pointers, /*thumbnails=*/false)[0].embedding == plain_exact.prepare(pointers, /*thumbnails=*/false)[0].embedding);
+  CHECK(device->calls == calls);
 }
