@@ -12,9 +12,6 @@
 namespace clipdex::index {
 namespace {
 
-// Beyond what is wanted, for those whose order the device's rounding changes.
-constexpr std::size_t kSpare = 32;
-
 // What the device proposes for one query.
 struct Proposed {
   std::span<const std::int64_t> positions;
@@ -33,7 +30,7 @@ class DeviceScan {
 
   std::size_t limit() const { return limit_; }
   // So that the live ones among them are enough.
-  std::size_t first_k() const { return std::min(limit_ + deleted_since() + kSpare, there_); }
+  std::size_t first_k() const { return std::min(device_.vectors->candidates(limit_) + deleted_since(), there_); }
   std::size_t most() const { return std::min(device_.vectors->k_max(), there_); }
 
   // Asks for the k best of each of these queries; those that remain in doubt are returned.
@@ -84,8 +81,10 @@ class DeviceScan {
     const bool all = proposed.positions.size() >= there_;
     if (!all && found.size() < limit_) return false;
     if (!all && prove_ && !found.empty()) {
+      const auto error = device_.vectors->score_error();
+      if (!error) return false;
       // No row that was not proposed has a better score than this.
-      const float others = proposed.worst + device_.vectors->score_error();
+      const float others = proposed.worst + *error;
       const auto worst = std::min_element(found.begin(), found.end(), [](const Hit& a, const Hit& b) { return a.score < b.score; });
       if (!(worst->score > others)) return false;
     }

@@ -19,6 +19,8 @@ namespace {
 
 // FAISS selects no more at once.
 constexpr std::size_t kBestMax = 2048;
+// Beyond what is wanted, for those whose order the rounding changes.
+constexpr std::size_t kSpare = 32;
 // Vectors that are converted and copied at once.
 constexpr std::size_t kRowsPerCopy = 32'768;
 // Scratch memory of FAISS's, for distances that are selected from.
@@ -84,8 +86,9 @@ class GpuVectors : public DeviceVectors {
 
   std::size_t bytes() const override { return bytes_; }
   bool usable() const override { return !gpu_->failed; }
-  float score_error() const override { return gpu_->options.half ? kHalfError : kFloatError; }
+  std::optional<float> score_error() const override { return gpu_->options.half ? kHalfError : kFloatError; }
   std::size_t k_max() const override { return kBestMax; }
+  std::size_t candidates(std::size_t limit) const override { return limit + kSpare; }
 
   void search(std::span<const float> queries, std::size_t n, std::size_t k, float* scores, std::int64_t* positions) const override {
     for (std::size_t begin = 0; begin < n; begin += kQueriesPerCall) {
@@ -204,6 +207,10 @@ class GpuAccelerator : public Accelerator {
     } catch (const std::runtime_error& error) {
       gpu_->fail(error.what());
     }
+    return nullptr;
+  }
+  std::optional<std::size_t> bytes_for_lists(const QuantizedLists& /*lists*/) const override { return std::nullopt; }
+  std::shared_ptr<const DeviceVectors> hold_lists(const QuantizedLists& /*lists*/, const std::stop_token& /*stop*/) override {
     return nullptr;
   }
 
