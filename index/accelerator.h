@@ -37,6 +37,11 @@ class DeviceVectors {
   // last vector's: position -1. Nothing is left out: who deletes or filters asks for more and does that itself. Throws std::runtime_error
   // if the device cannot do it now, or has failed.
   virtual void search(std::span<const float> queries, std::size_t n, std::size_t k, float* scores, std::int64_t* positions) const = 0;
+  // As search(), where most of the best are enough: a graph is walked if there is one.
+  virtual void search_approximately(std::span<const float> queries, std::size_t n, std::size_t k, float* scores,
+                                    std::int64_t* positions) const {
+    search(queries, n, k, scores, positions);
+  }
 };
 
 // Any thread may call it.
@@ -55,10 +60,16 @@ class Accelerator {
   virtual std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension,
                                                     const std::function<const float*(std::size_t)>& vector,
                                                     const std::stop_token& stop) = 0;
+  // The same copy with a graph over its vectors for search_approximately(), which takes minutes where there are millions; searches go on
+  // meanwhile. The copy as it is: graphs were not asked for, it is small, there is no room, or it was stopped.
+  virtual std::shared_ptr<const DeviceVectors> with_graph(std::shared_ptr<const DeviceVectors> vectors, const std::stop_token& /*stop*/) {
+    return vectors;
+  }
 
   // What such codes take; nothing: it cannot search them.
   virtual std::optional<std::size_t> bytes_for_lists(const QuantizedLists& lists) const = 0;
-  // As hold(), a copy of codes. A position that search() returns is the vector's number in the segment that the codes are of.
+  // As hold(), a copy of codes; other searches may wait for it, a second at most. A position that search() returns is the vector's number
+  // in the segment that the codes are of.
   virtual std::shared_ptr<const DeviceVectors> hold_lists(const QuantizedLists& lists, const std::stop_token& stop) = 0;
 };
 
@@ -66,11 +77,13 @@ struct AcceleratorOptions {
   int device = 0;                        // the GPU's number
   std::optional<std::size_t> bytes_max;  // of its memory, for vectors; otherwise half of what is free now
   bool half = true;                      // fp16 there; hits are scored with the exact vectors in any case
+  bool graph = false;                    // over many vectors, for searches that are not exact; needs a FAISS with cuVS
   // Called once, from any thread, when the device fails: searches go on with the CPU.
   std::function<void(const std::string& reason)> on_failure;
 };
 
-// nullptr where this clipdex is built without GPUs. Throws std::runtime_error for a device that cannot be used.
+// nullptr where this clipdex is built without GPUs. Throws std::runtime_error for a device that cannot be used, and for what it was asked
+// and this build has not.
 std::shared_ptr<Accelerator> make_accelerator(const AcceleratorOptions& options);
 
 }  // namespace clipdex::index
