@@ -42,7 +42,9 @@ inline std::vector<float> dense_vectors(std::size_t n, unsigned seed) {
 }
 
 struct IndexPair {
-  explicit IndexPair(IndexType type = IndexType::kFlat) : with(options(type, device)), without(options(IndexType::kFlat, nullptr)) {
+  explicit IndexPair(IndexType type = IndexType::kFlat, bool builds_graphs = false)
+      : with(options(type, device)), without(options(IndexType::kFlat, nullptr)) {
+    log.builds_graphs = builds_graphs;
     std::vector<std::uint64_t> rows(kPairRows);
     for (std::size_t i = 0; i < kPairRows; ++i) rows[i] = 10 + i;
     for (auto* index : {&with, &without}) {
@@ -75,11 +77,12 @@ struct IndexPair {
   }
 
   // How many of 40 queries' hits differ.
-  std::size_t differences(std::size_t limit) const {
+  std::size_t differences(std::size_t limit, bool exact = false) const {
     constexpr std::size_t kQueries = 40;
     const std::span queries(vectors.data(), kQueries * kPairDimension);
     SearchOptions search;
     search.limit = limit;
+    search.exact = exact;
     const auto a = with.snapshot()->search(queries, kQueries, search), b = without.snapshot()->search(queries, kQueries, search);
     std::size_t different = 0;
     for (std::size_t i = 0; i < kQueries; ++i) {
