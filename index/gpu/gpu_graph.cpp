@@ -46,6 +46,8 @@ void train(Index& index, const GpuVectors& vectors) {
     constexpr auto kHalf = decltype(index.get_numeric_type())::Float16;
     if constexpr (requires { index.train_ex(n, vectors.memory(), kHalf); }) {
       index.train_ex(n, vectors.memory(), kHalf);
+    } else if constexpr (requires { index.trainEx(n, vectors.memory(), kHalf); }) {
+      index.trainEx(n, vectors.memory(), kHalf);
     } else {
       index.train(n, vectors.memory(), kHalf);
     }
@@ -68,6 +70,8 @@ void walk(const Index& index, bool half, std::span<const float> queries, std::si
     const void* data = halves.data();
     if constexpr (requires { index.search_ex(count, data, kHalf, wanted, scores, positions, &parameters); }) {
       index.search_ex(count, data, kHalf, wanted, scores, positions, &parameters);
+    } else if constexpr (requires { index.searchEx(count, data, kHalf, wanted, scores, positions, &parameters); }) {
+      index.searchEx(count, data, kHalf, wanted, scores, positions, &parameters);
     } else {
       index.search(count, data, kHalf, wanted, scores, positions, &parameters);
     }
