@@ -180,6 +180,8 @@ void add_serve_command(CLI::App& program, Action& action) {
                    "A GPU's memory for vectors, such as 16GiB; 0: searches use the CPU (default: half of what is free)")
       ->transform(CLI::AsSizeValue(false));
   command->add_flag("!--gpu-index-fp32", options->index.gpu_half, "Vectors in fp32 on the GPU: twice the memory; fp16 finds the same");
+  command->add_flag("--gpu-index-graph", options->index.gpu_graph,
+                    "Graphs on the GPU over 500,000 vectors and more, for searches that are not exact; needs a FAISS with cuVS");
   command->add_flag("--exact-decode", options->exact_decode, kExactDecodeHelp);
   command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error or off; a request is one line at info")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))

@@ -34,4 +34,20 @@ function(clipdex_check_cuda)
     message(FATAL_ERROR "CLIPDEX_CUDA: the FAISS in ${faiss_DIR} has no GPU part, as Debian's. Name one that was built with "
                         "FAISS_ENABLE_GPU: -Dfaiss_ROOT=/path/to/faiss (docs/gpu.md)")
   endif()
+
+  # A FAISS that was built with cuVS says so to whoever uses it. Its header of CAGRA is there without, too, but nothing behind it.
+  get_target_property(definitions faiss INTERFACE_COMPILE_DEFINITIONS)
+  set(has_cuvs OFF)
+  if("${definitions}" MATCHES "USE_NVIDIA_CUVS")
+    set(has_cuvs ON)
+    find_package(cuvs REQUIRED)
+  endif()
+  if("${definitions}" MATCHES "FAISS_CUVS_NO_CAGRA")
+    set(has_cuvs OFF)
+  endif()
+  option(CLIPDEX_CUVS "Graphs on the GPU (CAGRA): needs a FAISS that was built with cuVS" ${has_cuvs})
+  if(CLIPDEX_CUVS AND NOT has_cuvs)
+    message(FATAL_ERROR "CLIPDEX_CUVS: the FAISS in ${faiss_DIR} was built without cuVS. Name one that has it: "
+                        "-Dfaiss_ROOT=/path/to/faiss (docs/gpu.md)")
+  endif()
 endfunction()

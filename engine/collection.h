@@ -74,7 +74,8 @@ struct IndexTuning {
   std::size_t approximate_rows_min = 0;  // segments of fewer rows are scanned; 0: index::IndexOptions' default
   // Of a GPU's memory, for vectors; by default half of what is free when the program starts. 0: none.
   std::optional<std::size_t> gpu_memory_max;
-  bool gpu_half = true;  // vectors in fp16 there; hits are scored with the exact ones
+  bool gpu_half = true;    // vectors in fp16 there; hits are scored with the exact ones
+  bool gpu_graph = false;  // over many vectors there, for searches that are not exact; needs a FAISS with cuVS
 };
 
 // What all collections of an engine use.

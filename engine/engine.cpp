@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -27,10 +28,14 @@ namespace {
 
 // Of the GPU that the model is on. nullptr: there is none, or its memory is not to be used.
 std::shared_ptr<index::Accelerator> open_accelerator(const ComputeDevice& device, const IndexTuning& tuning) {
-  if (device.kind != DeviceKind::kCuda || tuning.gpu_memory_max == 0) return nullptr;
+  if (device.kind != DeviceKind::kCuda || tuning.gpu_memory_max == 0) {
+    if (tuning.gpu_graph) throw std::runtime_error("a graph on the GPU was asked for, and no GPU is used for searches");
+    return nullptr;
+  }
   return index::make_accelerator({.device = device.index,
                                   .bytes_max = tuning.gpu_memory_max,
                                   .half = tuning.gpu_half,
+                                  .graph = tuning.gpu_graph,
                                   .on_failure = [name = name_of(device)](const std::string& reason) {
                                     spdlog::error("{} failed: {}. Searches go on with the CPU; start again to use it", name, reason);
                                   }});

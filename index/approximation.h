@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <iosfwd>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "index/quantized_lists.h"
 #include "index/scan.h"
 #include "index/scan_thresholds.h"
 
@@ -34,6 +36,9 @@ class Approximation {
   // One query runs on the calling thread; more of them are divided among a SearchTeam.
   virtual void search(const ScanInput& segment, std::span<const float> queries, std::size_t n, std::size_t limit, std::size_t effort,
                       std::vector<std::vector<Hit>>& hits) const = 0;
+
+  // What a device can take over of it; a view, for as long as this lives. Nothing: no device can.
+  virtual std::optional<QuantizedLists> quantized_lists() const { return std::nullopt; }
 
   // What read_approximation() reads. A stream that fails is the caller's to notice.
   virtual void write(std::ostream& out) const = 0;

@@ -6,19 +6,18 @@
 #include <stdexcept>
 
 #include "index/inner_product.h"
+#include "index/quantized_lists.h"
 #include "index/row_filter.h"
 #include "index/top_hits.h"
 
 namespace clipdex::index {
 namespace {
 
-// Beyond what is wanted, for those whose order the device's rounding changes.
-constexpr std::size_t kSpare = 32;
-
 // What the device proposes for one query.
 struct Proposed {
   std::span<const std::int64_t> positions;
-  float worst = 0;  // the last one's score, by the device
+  float worst = 0;   // the last one's score, by the device
+  bool all = false;  // nothing else is there
 };
 
 class DeviceScan {
@@ -33,11 +32,11 @@ class DeviceScan {
 
   std::size_t limit() const { return limit_; }
   // So that the live ones among them are enough.
-  std::size_t first_k() const { return std::min(limit_ + deleted_since() + kSpare, there_); }
+  std::size_t first_k() const { return std::min(device_.vectors->candidates(limit_) + deleted_since(), there_); }
   std::size_t most() const { return std::min(device_.vectors->k_max(), there_); }
 
-  // Asks for the k best of each of these queries; those that remain in doubt are returned.
-  std::vector<std::size_t> ask(std::span<const float> queries, const std::vector<std::size_t>& which, std::size_t k,
+  // Asks for the k best, or about those, of each of these queries; those that remain in doubt are returned.
+  std::vector<std::size_t> ask(std::span<const float> queries, const std::vector<std::size_t>& which, std::size_t k, bool approximately,
                                std::vector<std::vector<Hit>>& hits) {
     std::vector<float> asked, scores(which.size() * k);
     std::vector<std::int64_t> positions(which.size() * k);
@@ -45,10 +44,16 @@ class DeviceScan {
       const auto from = queries.begin() + static_cast<std::ptrdiff_t>(query * input_.dimension);
       asked.insert(asked.end(), from, from + static_cast<std::ptrdiff_t>(input_.dimension));
     }
-    device_.vectors->search(asked, which.size(), k, scores.data(), positions.data());
+    if (approximately) {
+      device_.vectors->search_approximately(asked, which.size(), k, scores.data(), positions.data());
+    } else {
+      device_.vectors->search(asked, which.size(), k, scores.data(), positions.data());
+    }
+    // Codes and graphs leave out what they like, however many are asked for.
+    const bool all = !approximately && device_.vectors->score_error() && k >= there_;
     std::vector<std::size_t> doubtful;
     for (std::size_t i = 0; i < which.size(); ++i) {
-      const Proposed proposed{.positions = std::span(positions).subspan(i * k, k), .worst = scores[i * k + k - 1]};
+      const Proposed proposed{.positions = std::span(positions).subspan(i * k, k), .worst = scores[i * k + k - 1], .all = all};
       if (!take(std::span(asked).subspan(i * input_.dimension, input_.dimension), proposed, hits[which[i]])) doubtful.push_back(which[i]);
     }
     return doubtful;
@@ -81,11 +86,12 @@ class DeviceScan {
     for (std::size_t i = 0; i < rows.size(); ++i) best.add({rows[i], scores[i]});
     std::vector<Hit> found;
     best.append_to(found);
-    const bool all = proposed.positions.size() >= there_;
-    if (!all && found.size() < limit_) return false;
-    if (!all && prove_ && !found.empty()) {
+    if (!proposed.all && found.size() < limit_) return false;
+    if (!proposed.all && prove_ && !found.empty()) {
+      const auto error = device_.vectors->score_error();
+      if (!error) return false;
       // No row that was not proposed has a better score than this.
-      const float others = proposed.worst + device_.vectors->score_error();
+      const float others = proposed.worst + *error;
       const auto worst = std::min_element(found.begin(), found.end(), [](const Hit& a, const Hit& b) { return a.score < b.score; });
       if (!(worst->score > others)) return false;
     }
@@ -101,7 +107,51 @@ class DeviceScan {
   bool prove_;
 };
 
+// Lists without what a filter leaves out.
+struct LiveLists {
+  LiveLists(const QuantizedLists& all, const RowFilter& filter) : view(all) {
+    const std::size_t most = filter.passing_at_most();
+    starts.reserve(all.lists() + 1);
+    positions.reserve(most);
+    codes.reserve(most * all.codes_per_vector);
+    starts.push_back(0);
+    for (std::size_t list = 0; list < all.lists(); ++list) {
+      for (std::size_t at = all.list_starts[list]; at < all.list_starts[list + 1]; ++at) {
+        if (!filter.passes(all.positions[at])) continue;
+        positions.push_back(all.positions[at]);
+        const auto code = all.codes.begin() + static_cast<std::ptrdiff_t>(at * all.codes_per_vector);
+        codes.insert(codes.end(), code, code + static_cast<std::ptrdiff_t>(all.codes_per_vector));
+      }
+      starts.push_back(static_cast<std::uint32_t>(positions.size()));
+    }
+    view.n = positions.size();
+    view.list_starts = starts;
+    view.positions = positions;
+    view.codes = codes;
+  }
+  LiveLists(const LiveLists&) = delete;
+  LiveLists& operator=(const LiveLists&) = delete;
+
+  std::vector<std::uint32_t> starts, positions;
+  std::vector<std::uint8_t> codes;
+  QuantizedLists view;  // of these
+};
+
 }  // namespace
+
+std::shared_ptr<const DeviceCopy> copy_to_device(const ScanInput& segment, const QuantizedLists& lists, Accelerator& accelerator,
+                                                 const std::stop_token& stop) {
+  auto copy = std::make_shared<DeviceCopy>();
+  if (segment.deleted != nullptr && segment.deleted->count > 0) {
+    const LiveLists live(lists, RowFilter(segment));
+    copy->dead = segment.deleted->count;
+    if (live.view.n > 0) copy->vectors = accelerator.hold_lists(live.view, stop);
+  } else {
+    copy->vectors = accelerator.hold_lists(lists, stop);
+  }
+  if (!copy->vectors) return nullptr;
+  return copy;
+}
 
 std::shared_ptr<const DeviceCopy> copy_to_device(const ScanInput& segment, Accelerator& accelerator, const std::stop_token& stop) {
   auto copy = std::make_shared<DeviceCopy>();
@@ -125,8 +175,8 @@ std::vector<std::size_t> device_scan(const ScanInput& input, const DeviceCopy& d
   std::iota(waiting.begin(), waiting.end(), std::size_t{0});
   if (scan_there.limit() == 0 || input.allowed != nullptr || !device.vectors->usable() || scan_there.first_k() > most) return waiting;
   try {
-    waiting = scan_there.ask(queries, waiting, scan_there.first_k(), hits);
-    if (!waiting.empty() && scan_there.first_k() < most) waiting = scan_there.ask(queries, waiting, most, hits);
+    waiting = scan_there.ask(queries, waiting, scan_there.first_k(), /*approximately=*/!prove, hits);
+    if (!waiting.empty() && scan_there.first_k() < most) waiting = scan_there.ask(queries, waiting, most, /*approximately=*/false, hits);
   } catch (const std::runtime_error&) {
     // The device has told why, if it has failed.
   }

@@ -2,14 +2,17 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "index/quantized_lists.h"
 #include "index/segment_file.h"
 #include "index/snapshot_state.h"
 #include "index/vector_index.h"
@@ -53,6 +56,11 @@ struct VectorIndex::Impl : IndexState {
     bool empty = true;         // no live row is left
   };
 
+  struct WantedCopy {
+    std::optional<QuantizedLists> lists;  // nothing: the vectors
+    std::size_t bytes = 0;
+  };
+
   explicit Impl(const IndexOptions& options_);
 
   void check(std::span<const std::uint64_t> rows, std::span<const float> vectors) const;
@@ -74,13 +82,16 @@ struct VectorIndex::Impl : IndexState {
   void replace(const Work& work, const std::shared_ptr<const SealedSegment>& result);
   // Writes one sealed segment that is not on disk. False: there is none, or it was stopped.
   bool write_next(const std::stop_token& stop);
-  // Produces on a thread of its own; sealed segments are written meanwhile, so that memory and recovery do not wait for a long build.
-  std::shared_ptr<const SealedSegment> build_beside_writes(const Work& work, const std::stop_token& stop);
+  // Runs what takes long on a thread of its own; sealed segments are written meanwhile, so that memory and recovery do not wait for it.
+  void build_beside_writes(const std::function<void()>& build, const std::stop_token& stop);
   // How many rows it could hold of this index, and whether it holds any still; the caller holds `mutex`.
   void look_at_accelerator();
   // Copies one segment to the accelerator, or anew since many of its rows were deleted. False: none wants that, or there is no room.
   bool copy_next(const std::stop_token& stop);
-  bool wants_copy(const SegmentView& view) const;
+  // What of a segment there is room for, counting an old copy's: its vectors, or else its codes. Nothing: none, or it needs none.
+  std::optional<WantedCopy> wanted_copy(const SegmentView& view) const;
+  // Unless the index is to be exact. Searches use the copy as it is meanwhile.
+  void add_graph(const SegmentView& view, const DeviceCopy& copy, const std::stop_token& stop);
   void publish_copy(const SegmentView& view, const std::shared_ptr<const DeviceCopy>& copy);
   // Removes the files that neither the current state nor a checkpoint needs.
   void remove_unneeded();

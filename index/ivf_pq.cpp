@@ -10,11 +10,6 @@
 namespace clipdex::index {
 namespace {
 
-// Vectors that are compared by their vectors after their codes were: so many for each that is asked for, and never fewer than this.
-constexpr std::size_t kLeastRefined = 160;
-constexpr std::size_t kRefinedPerHit = 4;
-// Codes that are compared for each vector that is compared again, at least.
-constexpr std::size_t kCodesPerRefined = 20;
 // How many codes are compared while a scan compares one vector, about.
 constexpr std::size_t kCodesPerScanned = 3;
 
@@ -29,8 +24,6 @@ struct IvfPq::Query {
   std::size_t compared = 0;  // codes of vectors that pass the filter, at least
 };
 
-std::size_t IvfPq::refined_for(std::size_t limit) { return std::max(kLeastRefined, limit * kRefinedPerHit); }
-
 std::size_t IvfPq::default_probes() const { return std::clamp<std::size_t>(lists() / 32, 8, 64); }
 
 std::string IvfPq::parameters() const {
@@ -41,6 +34,19 @@ std::string IvfPq::parameters() const {
 std::size_t IvfPq::memory_bytes() const {
   return (centroids_.size() + code_centroids_.size()) * sizeof(float) + (list_starts_.size() + positions_.size()) * sizeof(std::uint32_t) +
          codes_.size();
+}
+
+std::optional<QuantizedLists> IvfPq::quantized_lists() const {
+  if (lists() == 0) return std::nullopt;
+  return QuantizedLists{.n = n_,
+                        .dimension = dimension_,
+                        .codes_per_vector = parts_,
+                        .probes = default_probes(),
+                        .centroids = centroids_,
+                        .code_centroids = code_centroids_,
+                        .list_starts = list_starts_,
+                        .positions = positions_,
+                        .codes = codes_};
 }
 
 std::vector<Hit> IvfPq::nearest_lists(const Query& query) const {

@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "index/approximation.h"
 #include "index/inner_product.h"
+#include "index/quantized_lists.h"
 #include "index/row_filter.h"
 
 namespace clipdex::index {
@@ -27,10 +29,11 @@ class IvfPq : public Approximation {
   std::size_t memory_bytes() const override;
   void search(const ScanInput& segment, std::span<const float> queries, std::size_t n, std::size_t limit, std::size_t effort,
               std::vector<std::vector<Hit>>& hits) const override;
+  std::optional<QuantizedLists> quantized_lists() const override;
   void write(std::ostream& out) const override;
 
  private:
-  static constexpr std::size_t kCodes = 256;  // values of a code
+  static constexpr std::size_t kCodes = QuantizedLists::kCodes;
   struct Query;
 
   IvfPq() = default;
@@ -41,7 +44,6 @@ class IvfPq : public Approximation {
   std::size_t part() const { return dimension_ / parts_; }
   // How a search is done unless told otherwise.
   std::size_t default_probes() const;
-  static std::size_t refined_for(std::size_t limit);
 
   // In build(): fill the members below.
   bool train(const BuildInput& input);

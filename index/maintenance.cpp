@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <iterator>
 #include <utility>
@@ -114,30 +115,55 @@ void VectorIndex::Impl::look_at_accelerator() {
 
 bool VectorIndex::Impl::copy_next(const std::stop_token& stop) {
   if (!options.accelerator || !options.accelerator->usable()) return false;
-  std::vector<SegmentView> wanting;
+  std::vector<std::pair<SegmentView, WantedCopy>> wanting;
   {
     const std::lock_guard lock(mutex);
-    std::copy_if(state.segments.begin(), state.segments.end(), std::back_inserter(wanting),
-                 [this](const SegmentView& view) { return wants_copy(view); });
+    for (const auto& view : state.segments) {
+      if (const auto wanted = wanted_copy(view)) wanting.emplace_back(view, *wanted);
+    }
   }
-  for (auto& view : wanting) {
+  for (auto& [view, wanted] : wanting) {
     if (stop.stop_requested()) return false;
     // Where there is no room for both, the old copy goes first; so it does when the last search that holds it ends.
-    const bool room = options.accelerator->bytes_for(view.live(), options.dimension) <= options.accelerator->bytes_free();
-    if (view.device && !room) publish_copy(view, nullptr);
+    if (view.device && wanted.bytes > options.accelerator->bytes_free()) publish_copy(view, nullptr);
     view.device.reset();
-    const auto copy = copy_to_device(view.segment->scan_input(view.deleted.get()), *options.accelerator, stop);
+    const auto segment = view.segment->scan_input(view.deleted.get());
+    const auto copy = wanted.lists ? copy_to_device(segment, *wanted.lists, *options.accelerator, stop)
+                                   : copy_to_device(segment, *options.accelerator, stop);
     if (!copy) continue;
     publish_copy(view, copy);
+    if (!wanted.lists) add_graph(view, *copy, stop);
     return true;
   }
   return false;
 }
 
-bool VectorIndex::Impl::wants_copy(const SegmentView& view) const {
-  if (view.live() < kCopiedRowsMin || (!options.directory.empty() && !view.segment->on_disk())) return false;
-  if (view.device) return view.dead() - view.device->dead > kDeletedSinceMax;
-  return options.accelerator->bytes_for(view.live(), options.dimension) <= options.accelerator->bytes_free();
+std::optional<VectorIndex::Impl::WantedCopy> VectorIndex::Impl::wanted_copy(const SegmentView& view) const {
+  if (view.live() < kCopiedRowsMin || (!options.directory.empty() && !view.segment->on_disk())) return std::nullopt;
+  std::size_t room = options.accelerator->bytes_free();
+  if (view.device) {
+    if (view.dead() - view.device->dead <= kDeletedSinceMax) return std::nullopt;
+    room += view.device->vectors->bytes();
+  }
+  const std::size_t bytes = options.accelerator->bytes_for(view.live(), options.dimension);
+  if (bytes <= room) return WantedCopy{.lists = std::nullopt, .bytes = bytes};
+  const auto& approximation = view.segment->parts().approximation;
+  const auto lists = approximation ? approximation->quantized_lists() : std::nullopt;
+  const auto list_bytes = lists ? options.accelerator->bytes_for_lists(*lists) : std::nullopt;
+  // An old copy of so many rows that are deleted now is of no use: it goes in any case.
+  if (!list_bytes || (*list_bytes > room && !view.device)) return std::nullopt;
+  return WantedCopy{.lists = lists, .bytes = *list_bytes};
+}
+
+void VectorIndex::Impl::add_graph(const SegmentView& view, const DeviceCopy& copy, const std::stop_token& stop) {
+  if (options.type == IndexType::kFlat) return;
+  std::shared_ptr<const DeviceVectors> vectors;
+  build_beside_writes([&] { vectors = options.accelerator->with_graph(copy.vectors, stop); }, stop);
+  if (vectors == copy.vectors) return;
+  auto with_graph = std::make_shared<DeviceCopy>(copy);
+  with_graph->vectors = std::move(vectors);
+  with_graph->graph = true;
+  publish_copy(view, with_graph);
 }
 
 void VectorIndex::Impl::publish_copy(const SegmentView& view, const std::shared_ptr<const DeviceCopy>& copy) {
@@ -149,9 +175,9 @@ void VectorIndex::Impl::publish_copy(const SegmentView& view, const std::shared_
   }
 }
 
-std::shared_ptr<const SealedSegment> VectorIndex::Impl::build_beside_writes(const Work& work, const std::stop_token& stop) {
+void VectorIndex::Impl::build_beside_writes(const std::function<void()>& build, const std::stop_token& stop) {
   using namespace std::chrono_literals;
-  auto building = std::async(std::launch::async, [&] { return produce(work, stop); });
+  auto building = std::async(std::launch::async, build);
   std::exception_ptr failure;
   while (building.wait_for(failure || stop.stop_requested() ? 1s : 50ms) != std::future_status::ready) {
     try {
@@ -161,7 +187,7 @@ std::shared_ptr<const SealedSegment> VectorIndex::Impl::build_beside_writes(cons
       failure = std::current_exception();  // the next step meets it again
     }
   }
-  return building.get();
+  building.get();
 }
 
 bool VectorIndex::write_sealed(const std::stop_token& stop) { return impl_->write_next(stop); }
@@ -192,7 +218,12 @@ bool VectorIndex::maintain(const std::stop_token& stop) {
   }
   std::shared_ptr<const SealedSegment> result;
   if (!work->empty) {
-    result = work->recipe.type == IndexType::kFlat ? impl_->produce(*work, stop) : impl_->build_beside_writes(*work, stop);
+    const auto build = [&] { result = impl_->produce(*work, stop); };
+    if (work->recipe.type == IndexType::kFlat) {
+      build();
+    } else {
+      impl_->build_beside_writes(build, stop);
+    }
     if (!result) return false;
   }
   impl_->replace(*work, result);

@@ -44,7 +44,8 @@ std::vector<ScanQueue::Waiting*> ScanQueue::next_group() {
   std::size_t queries = 0;
   const auto& first = *waiting_.front()->options;
   std::erase_if(waiting_, [&](Waiting* one) {
-    const bool alike = one->options->allowed == first.allowed && one->options->exact == first.exact;
+    // What decides which segments a pass looks at, and how.
+    const bool alike = one->options->allowed == first.allowed && one->options->exact == first.exact && one->options->effort == first.effort;
     if (!group.empty() && (!alike || queries + one->n > kQueriesMax)) return false;
     queries += one->n;
     group.push_back(one);

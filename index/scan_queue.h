@@ -15,8 +15,8 @@
 namespace clipdex::index {
 
 // One pass over the memory costs little more for many queries than for one, and two passes at once only take the memory's bandwidth from
-// each other. So those who come while a pass is under way wait for its end, and one of them makes the next pass for all that have the same
-// filter. Nobody waits for company. Any thread may call it.
+// each other. So those who come while a pass is under way wait for its end, and one of them makes the next pass for all whose options are
+// the same but for the limit. Nobody waits for company. Any thread may call it.
 class ScanQueue {
  public:
   // As scan(): queries [n, dimension], the lists of hits as many.

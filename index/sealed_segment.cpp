@@ -20,8 +20,9 @@ void SealedSegment::search_here(const ScanInput& input, std::span<const float> q
 void SealedSegment::search(std::span<const float> queries, std::size_t n, const SearchOptions& options, const Tombstones* deleted,
                            const DeviceCopy* device, std::vector<std::vector<Hit>>& hits) const {
   const auto input = scan_input(deleted, options.allowed);
-  if (device == nullptr) return search_here(input, queries, n, options, hits);
-  const auto unanswered = device_scan(input, *device, queries, n, options.limit, /*prove=*/is_scanned(options), hits);
+  if (device == nullptr || !device->may_answer(options)) return search_here(input, queries, n, options, hits);
+  const bool prove = options.exact || (!parts_.approximation && !device->graph);
+  const auto unanswered = device_scan(input, *device, queries, n, options.limit, prove, hits);
   if (unanswered.empty()) return;
   std::vector<float> asked;
   for (const auto query : unanswered) {

@@ -68,8 +68,9 @@ struct SegmentView {
   SharedTombstones deleted;                  // may be null
   std::shared_ptr<const DeviceCopy> device;  // may be null
 
-  // Whether it is searched in the pass that callers share, though there is an approximation. The same for all with the same filter.
-  bool is_on_device(const SearchOptions& options) const { return device && options.allowed == nullptr; }
+  // Whether it is searched in the pass that callers share, though there is an approximation. The same for all whose options are the
+  // same but for the limit.
+  bool is_on_device(const SearchOptions& options) const { return device && device->may_answer(options); }
 
   std::uint64_t rows() const { return segment->rows().size(); }
   std::uint64_t dead() const { return deleted ? deleted->count : 0; }

@@ -113,7 +113,7 @@ std::string explain_type(std::uint64_t rows_total, const PlanOptions& options) {
   const std::string limit = std::to_string(options.type == IndexType::kAuto ? options.auto_rows_min : options.approximate_rows_min);
   if (options.type == IndexType::kFlat) return "flat: the collection is to be searched exactly";
   if (type == IndexType::kFlat && rows_total <= options.device_rows_max && rows_total >= options.auto_rows_min)
-    return "flat: the GPU has room for " + rows + ", and scans them exactly";
+    return "flat: the GPU has room for " + rows + ", and searches their vectors";
   if (type == IndexType::kFlat) return "flat: " + rows + " are scanned quickly; from " + limit + " on there is an approximation";
   if (options.type != IndexType::kAuto) {
     return std::string(name_of(type)) + ": the collection's type, for segments of " + limit + " rows or more";

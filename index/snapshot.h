@@ -67,7 +67,8 @@ class Snapshot {
   Snapshot& operator=(const Snapshot&) = delete;
 
   // `queries`: size n * dimension, row-major. Returns n lists, best first, ties by smaller row; each at most options.limit long.
-  // Exact over flat segments and the buffer, and everywhere if options.exact; approximate segments give most of the best.
+  // Exact over flat segments and the buffer, and everywhere if options.exact; approximate segments, and flat ones that have a graph on a
+  // device, give most of the best.
   std::vector<std::vector<Hit>> search(std::span<const float> queries, std::size_t n, const SearchOptions& options) const;
 
   IndexStatistics statistics() const;

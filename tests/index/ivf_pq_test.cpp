@@ -102,6 +102,29 @@ TEST_CASE("an inverted file has lists from its threshold on, and never of fewer 
   CHECK(written(*read_approximation(kIvfPq, as_bytes(bytes), n, 16)) == bytes);
 }
 
+TEST_CASE("an inverted file shows its lists to devices, and one without lists shows nothing") {
+  const auto lists = file().quantized_lists();
+  REQUIRE(lists);
+  CHECK(lists->n == kRows);
+  CHECK(lists->dimension == kDimension);
+  CHECK(lists->centroids.size() == lists->lists() * kDimension);
+  CHECK(lists->code_centroids.size() == kDimension * clipdex::index::QuantizedLists::kCodes);
+  CHECK(lists->list_starts.back() == kRows);
+  CHECK(lists->positions.size() == kRows);
+  CHECK(lists->codes.size() == kRows * lists->codes_per_vector);
+  CHECK(lists->probes > 0);
+  const ClusteredVectors few(100, 16);
+  CHECK_FALSE(build_approximation(kIvfPq, few.build_input(1))->quantized_lists());
+}
+
+TEST_CASE("as many lists are looked at as hold the codes that are to be compared") {
+  using clipdex::index::probes_for;
+  CHECK(probes_for(160, 8, 1'000'000, 4000) == 13);  // 3,200 codes of 250 a list
+  CHECK(probes_for(160, 64, 1'000'000, 4000) == 64);
+  CHECK(probes_for(2048, 8, 10'000, 400) == 400);
+  CHECK(probes_for(160, 8, 0, 400) == 0);
+}
+
 TEST_CASE("an inverted file is built of copies of one vector") {
   ClusteredVectors copies(10'000, 16);
   for (std::size_t i = 1; i < 10'000; ++i) copies.copy(0, i);
