@@ -32,6 +32,7 @@ struct ServeOptions {
   std::string log_format = "text";
   std::size_t query_cache = std::size_t{64} << 20;
   engine::IndexTuning index;
+  std::string gpu_spread = "shards";
 };
 
 constexpr std::size_t kBodyMax = std::size_t{1} << 30;
@@ -88,6 +89,7 @@ int serve(ServeOptions options) {
   options.server.body_timeout = std::chrono::seconds(options.body_seconds);
   options.server.log_format = options.log_format == "json" ? http::LogFormat::kJson : http::LogFormat::kText;
   http::set_log_format(options.server.log_format);
+  options.index.gpu_replicas = options.gpu_spread == "replicas";
   options.limits.bytes_max = options.server.body_bytes_max;
   options.server.connections_max = raise_descriptor_limit(options.server.connections_max);
   const StopSignal stop;
@@ -179,6 +181,17 @@ void add_serve_command(CLI::App& program, Action& action) {
       ->add_option("--gpu-index-memory", options->index.gpu_memory_max,
                    "A GPU's memory for vectors, such as 16GiB; 0: searches use the CPU (default: half of what is free)")
       ->transform(CLI::AsSizeValue(false));
+  command
+      ->add_option("--gpu-index-devices", options->index.gpu_devices,
+                   "Numbers of the GPUs that search, such as 0,1 (default: the model's); each has --gpu-index-memory for it")
+      ->delimiter(',')
+      ->check(CLI::Range(0, 1023));
+  command
+      ->add_option(
+          "--gpu-index-spread", options->gpu_spread,
+          "Of several GPUs each has a part of the vectors (shards, room for more) or all of them (replicas, more searches a second)")
+      ->check(CLI::IsMember({"shards", "replicas"}))
+      ->capture_default_str();
   command->add_flag("!--gpu-index-fp32", options->index.gpu_half, "Vectors in fp32 on the GPU: twice the memory; fp16 finds the same");
   command->add_flag("--gpu-index-graph", options->index.gpu_graph,
                     "Graphs on the GPU over 500,000 vectors and more, for searches that are not exact; needs a FAISS with cuVS");

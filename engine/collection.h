@@ -72,7 +72,10 @@ struct IndexTuning {
   int threads = 0;                       // that build in the background; 0: half of the cores
   std::size_t seal_rows = 8'192;         // newest images, which are scanned, at most
   std::size_t approximate_rows_min = 0;  // segments of fewer rows are scanned; 0: index::IndexOptions' default
-  // Of a GPU's memory, for vectors; by default half of what is free when the program starts. 0: none.
+  std::vector<int> gpu_devices;          // that search; empty: the encoder's
+  // Of several, each has all vectors, for more searches a second; otherwise each has a part of them.
+  bool gpu_replicas = false;
+  // Of each GPU's memory, for vectors; by default half of what is free when the program starts. 0: none.
   std::optional<std::size_t> gpu_memory_max;
   bool gpu_half = true;    // vectors in fp16 there; hits are scored with the exact ones
   bool gpu_graph = false;  // over many vectors there, for searches that are not exact; needs a FAISS with cuVS

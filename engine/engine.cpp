@@ -21,24 +21,41 @@
 #include "engine/image_preparation.h"
 #include "engine/query_encoder.h"
 #include "index/accelerator.h"
+#include "index/device_spread.h"
 
 namespace clipdex::engine {
 
 namespace {
 
-// Of the GPU that the model is on. nullptr: there is none, or its memory is not to be used.
+std::shared_ptr<index::Accelerator> open_one(const ComputeDevice& device, const IndexTuning& tuning) {
+  const auto name = name_of(device);
+  try {
+    return index::make_accelerator({.device = device.index,
+                                    .bytes_max = tuning.gpu_memory_max,
+                                    .half = tuning.gpu_half,
+                                    .graph = tuning.gpu_graph,
+                                    .on_failure = [name](const std::string& reason) {
+                                      spdlog::error("{} failed: {}. Searches go on without it; start again to use it", name, reason);
+                                    }});
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(name + ": " + error.what());
+  }
+}
+
+// Of the GPU that the model is on, or of those that were named. nullptr: there is none, or their memory is not to be used.
 std::shared_ptr<index::Accelerator> open_accelerator(const ComputeDevice& device, const IndexTuning& tuning) {
   if (device.kind != DeviceKind::kCuda || tuning.gpu_memory_max == 0) {
     if (tuning.gpu_graph) throw std::runtime_error("a graph on the GPU was asked for, and no GPU is used for searches");
+    if (!tuning.gpu_devices.empty()) throw std::runtime_error("GPUs were named for searches, and no GPU is used for them");
     return nullptr;
   }
-  return index::make_accelerator({.device = device.index,
-                                  .bytes_max = tuning.gpu_memory_max,
-                                  .half = tuning.gpu_half,
-                                  .graph = tuning.gpu_graph,
-                                  .on_failure = [name = name_of(device)](const std::string& reason) {
-                                    spdlog::error("{} failed: {}. Searches go on with the CPU; start again to use it", name, reason);
-                                  }});
+  auto numbers = tuning.gpu_devices.empty() ? std::vector<int>{device.index} : tuning.gpu_devices;
+  std::sort(numbers.begin(), numbers.end());
+  if (const auto twice = std::adjacent_find(numbers.begin(), numbers.end()); twice != numbers.end())
+    throw std::invalid_argument("the GPU " + std::to_string(*twice) + " is named twice");
+  std::vector<std::shared_ptr<index::Accelerator>> devices;
+  for (const int number : numbers) devices.push_back(open_one({.kind = DeviceKind::kCuda, .index = number}, tuning));
+  return index::spread_over(std::move(devices), tuning.gpu_replicas ? index::DeviceSpread::kReplicas : index::DeviceSpread::kShards);
 }
 
 std::shared_ptr<const ClipEncoder> open_encoder(const EngineOptions& options) {

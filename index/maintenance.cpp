@@ -103,8 +103,11 @@ void VectorIndex::Impl::look_at_accelerator() {
   bool dropped = false;
   for (auto& view : state.segments) {
     if (!view.device) continue;
-    bytes += view.device->vectors->bytes();
-    if (options.accelerator->usable()) continue;
+    // One of several devices may have failed: what it had a part of is of no use, and is copied to the others.
+    if (options.accelerator->usable() && view.device->vectors->usable()) {
+      bytes += view.device->vectors->bytes();
+      continue;
+    }
     view.device.reset();
     dropped = true;
   }

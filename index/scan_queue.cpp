@@ -12,11 +12,11 @@ constexpr std::size_t kQueriesMax = 64;
 }  // namespace
 
 void ScanQueue::run(std::span<const float> queries, std::size_t n, const SearchOptions& options, std::vector<std::vector<Hit>>& hits,
-                    const Pass& pass) {
+                    const Pass& pass, std::size_t at_once) {
   Waiting mine{.queries = queries, .n = n, .options = &options, .hits = &hits, .error = nullptr};
   std::unique_lock lock(mutex_);
   waiting_.push_back(&mine);
-  changed_.wait(lock, [&] { return mine.done || (!scanning_ && waiting_.front() == &mine); });
+  changed_.wait(lock, [&] { return mine.done || (passes_ < at_once && !waiting_.empty() && waiting_.front() == &mine); });
   if (!mine.done) {
     std::vector<Waiting*> group;
     try {
@@ -26,12 +26,13 @@ void ScanQueue::run(std::span<const float> queries, std::size_t n, const SearchO
       changed_.notify_all();
       throw;
     }
-    scanning_ = true;
+    ++passes_;
+    if (!waiting_.empty()) changed_.notify_all();  // the next one may begin a pass beside this
     lock.unlock();
     pass_for(group, pass);
     lock.lock();
     for (auto* one : group) one->done = true;
-    scanning_ = false;
+    --passes_;
     if (group.size() > 1 || !waiting_.empty()) changed_.notify_all();
   }
   lock.unlock();

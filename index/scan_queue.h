@@ -16,7 +16,8 @@ namespace clipdex::index {
 
 // One pass over the memory costs little more for many queries than for one, and two passes at once only take the memory's bandwidth from
 // each other. So those who come while a pass is under way wait for its end, and one of them makes the next pass for all whose options are
-// the same but for the limit. Nobody waits for company. Any thread may call it.
+// the same but for the limit. Nobody waits for company. Where several devices have copies, as many passes as those can use are under way at
+// once. Any thread may call it.
 class ScanQueue {
  public:
   // As scan(): queries [n, dimension], the lists of hits as many.
@@ -24,9 +25,9 @@ class ScanQueue {
       std::function<void(std::span<const float> queries, std::size_t n, const SearchOptions& options, std::vector<std::vector<Hit>>& hits)>;
 
   // Appends to each list at least its best options.limit, which `pass` finds; every caller's must find the same. Throws what the pass
-  // threw.
+  // threw. It waits while `at_once` passes or more are under way.
   void run(std::span<const float> queries, std::size_t n, const SearchOptions& options, std::vector<std::vector<Hit>>& hits,
-           const Pass& pass);
+           const Pass& pass, std::size_t at_once = 1);
 
  private:
   struct Waiting {
@@ -45,7 +46,7 @@ class ScanQueue {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Waiting*> waiting_;
-  bool scanning_ = false;  // one of the callers, for itself and others
+  std::size_t passes_ = 0;  // under way, each by one of the callers, for itself and others
 };
 
 }  // namespace clipdex::index

@@ -1,6 +1,7 @@
 #include "index/snapshot.h"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -38,6 +39,19 @@ void keep_best(std::vector<Hit>& list, const SearchOptions& options) {
 
 }  // namespace
 
+std::size_t Snapshot::Impl::passes_at_once(const SearchOptions& options) const {
+  auto least = std::numeric_limits<std::size_t>::max();
+  std::size_t scanned = buffered;
+  for (const auto& view : segments) {
+    if (view.is_on_device(options)) {
+      least = std::min(least, view.device->vectors->searches_at_once());
+    } else if (view.segment->is_scanned(options)) {
+      scanned += view.rows();
+    }
+  }
+  return scanned * plan.dimension < kWorkToShare ? least : 1;
+}
+
 Snapshot::Snapshot() = default;
 Snapshot::~Snapshot() = default;
 
@@ -73,7 +87,7 @@ std::vector<std::vector<Hit>> Snapshot::search(std::span<const float> queries, s
   if (scanned * dimension < kWorkToShare) {
     pass(queries, n, options, hits);
   } else {
-    impl_->scans.run(queries, n, options, hits, pass);
+    impl_->scans.run(queries, n, options, hits, pass, impl_->passes_at_once(options));
   }
   for (auto& list : hits) keep_best(list, options);
   return hits;

@@ -24,6 +24,11 @@ struct SnapshotState {
 
 struct Snapshot::Impl : SnapshotState {
   explicit Impl(const SnapshotState& state) : SnapshotState(state) {}
+
+  // Where all but little is searched by devices, as many as the least of them can use; otherwise one. The same for all with the same
+  // filter.
+  std::size_t passes_at_once(const SearchOptions& options) const;
+
   mutable ScanQueue scans;
 };
 

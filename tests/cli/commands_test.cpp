@@ -116,6 +116,8 @@ TEST_CASE("values outside of what is possible are wrong use, whether there is da
   for (const auto* port : {"65536", "http"}) check_wrong_use({"serve", "--port", port}, "--port");
   check_wrong_use({"serve", "--max-body", "0"}, "--max-body");
   check_wrong_use({"serve", "--log-level", "loud"}, "--log-level");
+  check_wrong_use({"serve", "--gpu-index-devices", "0,x"}, "--gpu-index-devices");
+  check_wrong_use({"serve", "--gpu-index-spread", "half"}, "--gpu-index-spread");
   check_wrong_use({"ingest", ".", "--id-from", "name"}, "--id-from");
   check_wrong_use({"collection", "create", "x", "--store", "all"}, "--store");
 }

@@ -56,6 +56,13 @@ TEST_CASE("a model that is not there is named") {
   check_does_not_start({"--data", (directory.path() / "data").string(), "--port", "0", "--model", "/no/model"}, {"/no/model"});
 }
 
+TEST_CASE("GPUs that are named for searches, and graphs there, are refused where searches use none") {
+  const TemporaryDirectory directory;
+  const std::vector<std::string> serve{"--data", (directory.path() / "data").string(), "--port", "0", "--device", "cpu"};
+  check_does_not_start(with(serve, {"--gpu-index-devices", "0,1"}), {"no GPU is used"});
+  check_does_not_start(with(serve, {"--gpu-index-graph"}), {"no GPU is used"});
+}
+
 TEST_CASE("a collection of another model does not keep the server from starting, and is named with the remedy") {
   const TemporaryDirectory directory;
   const auto data = directory.path() / "data", other = directory.path() / "other";

@@ -45,6 +45,14 @@ struct IndexPair {
   explicit IndexPair(IndexType type = IndexType::kFlat, bool builds_graphs = false)
       : with(options(type, device)), without(options(IndexType::kFlat, nullptr)) {
     log.builds_graphs = builds_graphs;
+    fill();
+  }
+  explicit IndexPair(std::shared_ptr<Accelerator> its_device)
+      : device(std::move(its_device)), with(options(IndexType::kFlat, device)), without(options(IndexType::kFlat, nullptr)) {
+    fill();
+  }
+
+  void fill() {
     std::vector<std::uint64_t> rows(kPairRows);
     for (std::size_t i = 0; i < kPairRows; ++i) rows[i] = 10 + i;
     for (auto* index : {&with, &without}) {

@@ -32,6 +32,7 @@ inline float rounded(float value) {
 struct DeviceLog {
   std::atomic<std::size_t> bytes = 0, bytes_max = std::size_t{1} << 30, searches = 0, walks = 0, copies = 0;
   std::atomic<std::size_t> found_max = std::numeric_limits<std::size_t>::max();  // by a search of lists
+  std::function<void()> during_search;                                           // set before there is one
   std::atomic<bool> broken = false, busy = false, takes_lists = true, builds_graphs = false;
 };
 
@@ -61,8 +62,9 @@ class RoundingVectors : public DeviceVectors {
   std::size_t k_max() const override { return 2048; }
   std::size_t candidates(std::size_t limit) const override { return limit + 32; }
   void search(std::span<const float> queries, std::size_t n, std::size_t k, float* scores, std::int64_t* positions) const override {
-    if (log_.busy) throw std::runtime_error("the device has no scratch memory now");
+    if (log_.busy || log_.broken) throw std::runtime_error("the device has no scratch memory now, or has failed");
     ++log_.searches;
+    if (log_.during_search) log_.during_search();
     for (std::size_t q = 0; q < n; ++q) {
       std::vector<std::pair<float, std::int64_t>> all(n_);
       for (std::size_t i = 0; i < n_; ++i) {
