@@ -65,12 +65,12 @@ class ShardedVectors : public DeviceVectors {
   };
 
   // The calling thread asks the first shard, one thread each of the others.
-  void search_all(Search search, std::span<const float> queries, std::size_t n, std::size_t k, float* scores,
+  void search_all(Search ask_shard, std::span<const float> queries, std::size_t n, std::size_t k, float* scores,
                   std::int64_t* positions) const {
     std::vector<Found> found(shards_.size());
     for (auto& one : found) one = {std::vector<float>(n * k), std::vector<std::int64_t>(n * k)};
     const auto ask = [&](std::size_t i) {
-      ((*shards_[i].vectors).*search)(queries, n, k, found[i].scores.data(), found[i].positions.data());
+      ((*shards_[i].vectors).*ask_shard)(queries, n, k, found[i].scores.data(), found[i].positions.data());
     };
     {
       std::vector<std::future<void>> others;
