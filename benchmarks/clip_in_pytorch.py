@@ -1,10 +1,9 @@
-"""CLIP as plain PyTorch modules with OpenAI's parameter names: what encoder_peers.py measures as PyTorch eager and exports to ONNX."""
+"""CLIP as plain PyTorch modules with OpenAI's parameter names: what encoder_peers.py and gpu_peers.py measure as PyTorch eager."""
 
 import json
 import os
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
@@ -127,15 +126,23 @@ class Text(nn.Module):
 
     def forward(self, ids):
         x = self.transformer(self.token_embedding(ids) + self.positional_embedding[: ids.shape[1]])
-        return self.ln_final(x)[torch.arange(x.shape[0]), ids.argmax(dim=-1)] @ self.text_projection
+        return self.ln_final(x)[torch.arange(x.shape[0], device=x.device), ids.argmax(dim=-1)] @ self.text_projection
+
+
+def build(cfg):
+    """The image's and the text's tower of a model_cfg, their parameters not set."""
+    vision, embed = cfg["vision_cfg"], cfg["embed_dim"]
+    image = (ModifiedResNet if isinstance(vision["layers"], list) else VisionTransformer)(vision, embed)
+    return image, Text(cfg["text_cfg"], embed)
 
 
 def load(directory):
+    # Here: gpu_peers.py does without.
+    from safetensors.torch import load_file
+
     with open(os.path.join(directory, "open_clip_config.json")) as file:
         cfg = json.load(file)["model_cfg"]
-    vision, embed = cfg["vision_cfg"], cfg["embed_dim"]
-    image = (ModifiedResNet if isinstance(vision["layers"], list) else VisionTransformer)(vision, embed)
-    text = Text(cfg["text_cfg"], embed)
+    image, text = build(cfg)
     weights = load_file(os.path.join(directory, "open_clip_model.safetensors"))
     image.load_state_dict({k[7:]: v for k, v in weights.items() if k.startswith("visual.")}, strict=False)
     missing = set(k for k, _ in text.named_parameters()) - set(weights)
