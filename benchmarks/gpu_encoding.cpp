@@ -69,14 +69,17 @@ void measure_encoding(const RandomCheckpoint& model, const std::filesystem::path
   if (has_texts) {
     for (const auto batch : kTextBatches) cases.push_back(text_case(batch));
   }
-  for (const auto precision : {encoder::ComputePrecision::kFp16, encoder::ComputePrecision::kBf16}) {
-    const std::string name(encoder::name_of(precision));
-    std::printf("\n%s in %s, texts of %d tokens\n", model.name.c_str(), name.c_str(), kTokens);
-    // Before ours is loaded: the two do not share the GPU.
-    const auto peer = time_in_pytorch(directory, device, name, cases);
+  constexpr encoder::ComputePrecision kPrecisions[] = {encoder::ComputePrecision::kFp16, encoder::ComputePrecision::kBf16};
+  // Before ours is loaded, for memory that LibTorch keeps is not there for others.
+  std::map<encoder::ComputePrecision, PeerSeconds> peers;
+  std::printf("\n%s, texts of %d tokens\n", model.name.c_str(), kTokens);
+  for (const auto precision : kPrecisions)
+    peers[precision] = time_in_pytorch(directory, device, std::string(encoder::name_of(precision)), cases);
+  for (const auto precision : kPrecisions) {
+    std::printf(" in %s\n", std::string(encoder::name_of(precision)).c_str());
     const encoder::ClipEncoder clip(directory, {.device = "cuda:" + std::to_string(device), .precision = precision});
-    measure_images(clip, model, limits, peer);
-    if (has_texts) measure_texts(clip, model, limits, peer);
+    measure_images(clip, model, limits, peers[precision]);
+    if (has_texts) measure_texts(clip, model, limits, peers[precision]);
   }
 }
 
