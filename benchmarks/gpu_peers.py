@@ -71,8 +71,8 @@ def main():
     directory, device, precision, *cases = sys.argv[1:]
     try:
         import torch
-    except ImportError:
-        return report(skipped="python3 has no torch")
+    except ImportError as error:
+        return report(skipped=f"python3 has no torch: {error}")
     if device.startswith("cuda") and not torch.cuda.is_available():
         return report(skipped="python3's torch has no CUDA, or finds no GPU")
     measure(torch, directory, device, {"fp16": torch.float16, "bf16": torch.bfloat16}[precision], cases)
