@@ -37,9 +37,9 @@ std::optional<ComputePrecision> precision_of(std::string_view name) {
 
 std::string why_no_cuda() {
 #ifdef CLIPDEX_CUDA
-  if (!at::hasCUDA()) return "this LibTorch has no CUDA, and clipdex was built for one that has (docs/gpu.md)";
-  if (cuda_devices() == 0) return "no CUDA device is found: nvidia-smi tells whether the driver works";
-  return "";
+  // LibTorch does not tell the two apart: it says that it has no CUDA where it finds no device, too.
+  if (cuda_devices() > 0) return "";
+  return "LibTorch finds no CUDA device: nvidia-smi tells whether the driver works, docs/gpu.md which LibTorch has CUDA";
 #else
   return "this clipdex is built without CUDA, as Debian's LibTorch and FAISS are (docs/gpu.md says how to build it with both)";
 #endif
