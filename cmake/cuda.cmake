@@ -13,6 +13,8 @@ enable_language(CUDA)
 set(CMAKE_CUDA_STANDARD 20)
 set(CMAKE_CUDA_STANDARD_REQUIRED ON)
 find_package(CUDAToolkit 12.6 REQUIRED)
+# PyTorch's own builds of LibTorch export parts of an older C++ library, std::filesystem among them, which crash where they are found first.
+add_link_options("SHELL:-Wl,--push-state,--no-as-needed -lstdc++ -Wl,--pop-state")
 # Of the toolkit, too, but a package of its own in most distributions.
 find_path(CLIPDEX_NVJPEG_INCLUDE nvjpeg.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
 set(CLIPDEX_NVJPEG OFF)
