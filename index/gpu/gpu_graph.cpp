@@ -33,9 +33,7 @@ std::size_t kept_for(std::size_t k) {
 
 // FAISS has called the functions that take fp16 differently from version to version, and had none at first.
 template <typename Index>
-inline constexpr bool kTakesHalf = requires(const Index& index) {
-  index.get_numeric_type();
-};
+inline constexpr bool kTakesHalf = requires(const Index& index) { index.get_numeric_type(); };
 
 template <typename Index>
 void train(Index& index, const GpuVectors& vectors) {
@@ -135,14 +133,13 @@ std::size_t GpuGraph::bytes() const { return vectors_->bytes() + graph_bytes(*ve
 void GpuGraph::search_approximately(std::span<const float> queries, std::size_t n, std::size_t k, float* scores,
                                     std::int64_t* positions) const {
   if (k > kKeptMax) return search(queries, n, k, scores, positions);
-  gpu_->search(queries, n, k, scores, positions,
-               [&](std::span<const float> some, std::size_t count, float* some_scores, std::int64_t* found) {
-                 walk(*index_, vectors_->half(), some, count, k, some_scores, found);
-                 // A walk that has met fewer leaves numbers that are no vector's, which old versions of FAISS pass on.
-                 const auto n_vectors = static_cast<std::int64_t>(vectors_->n());
-                 std::replace_if(
-                     found, found + count * k, [&](std::int64_t position) { return position < 0 || position >= n_vectors; }, -1);
-               });
+  gpu_->search(
+      queries, n, k, scores, positions, [&](std::span<const float> some, std::size_t count, float* some_scores, std::int64_t* found) {
+        walk(*index_, vectors_->half(), some, count, k, some_scores, found);
+        // A walk that has met fewer leaves numbers that are no vector's, which old versions of FAISS pass on.
+        const auto n_vectors = static_cast<std::int64_t>(vectors_->n());
+        std::replace_if(found, found + count * k, [&](std::int64_t position) { return position < 0 || position >= n_vectors; }, -1);
+      });
 }
 
 }  // namespace clipdex::index
