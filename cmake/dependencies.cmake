@@ -1,4 +1,5 @@
-# Every third-party library, in one place. All come from Debian 13; packages.txt lists the packages.
+# Every third-party library, in one place. All come from Debian 13; packages.txt lists the packages. Others' names are tried where theirs
+# differ: with CUDA all may come from conda (docs/gpu.md).
 find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED)
 find_package(PkgConfig REQUIRED)
@@ -9,7 +10,8 @@ find_package(nlohmann_json REQUIRED)
 find_package(Catch2 3 REQUIRED)
 include(Catch)
 
-pkg_check_modules(spng REQUIRED IMPORTED_TARGET spng)
+# Its two ways of building it name the file differently: Debian's is spng.
+pkg_search_module(spng REQUIRED IMPORTED_TARGET spng libspng)
 pkg_check_modules(jpeg REQUIRED IMPORTED_TARGET libjpeg)
 pkg_check_modules(turbojpeg REQUIRED IMPORTED_TARGET libturbojpeg)
 pkg_check_modules(webp REQUIRED IMPORTED_TARGET libwebp)
@@ -28,7 +30,12 @@ if(CLIPDEX_SERVER)
   pkg_check_modules(harfbuzz REQUIRED IMPORTED_TARGET harfbuzz)
   pkg_check_modules(pugixml REQUIRED IMPORTED_TARGET pugixml)
   pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
-  pkg_check_modules(cpp_httplib REQUIRED IMPORTED_TARGET cpp-httplib)
+  # Debian's has a file for pkg-config, conda's a CMake package.
+  pkg_check_modules(cpp_httplib IMPORTED_TARGET cpp-httplib)
+  if(NOT cpp_httplib_FOUND)
+    find_package(httplib REQUIRED)
+    add_library(PkgConfig::cpp_httplib ALIAS httplib::httplib)
+  endif()
 endif()
 
 # Debian's TorchConfig.cmake warns that it does not find kineto, a profiler that its LibTorch is built without.

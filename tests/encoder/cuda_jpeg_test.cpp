@@ -9,6 +9,7 @@
 
 #include "encoder/clip_encoder.h"
 #include "encoder/device_decoder.h"
+#include "tests/encoder/cosine.h"
 #include "tests/encoder/device_decoders.h"
 #include "tests/encoder/jpeg_files.h"
 
@@ -27,6 +28,7 @@ using clipdex::encoder::inspect_ordinary_jpeg;
 using clipdex::encoder::Pixels;
 using clipdex::encoder::Urgency;
 using clipdex::tests::box_means;
+using clipdex::tests::cosine;
 using clipdex::tests::JpegOptions;
 using clipdex::tests::mean_difference;
 using clipdex::tests::waves;
@@ -62,16 +64,6 @@ std::optional<Pixels> decoded(DeviceDecoder& decoder, const Bytes& file, int red
   const auto ordinary = inspect_ordinary_jpeg(file, {});
   REQUIRE(ordinary);
   return decoder.decode(std::span(file).first(ordinary->bytes), *ordinary, reduction);
-}
-
-double cosine(std::span<const float> a, std::span<const float> b) {
-  double dot = 0, aa = 0, bb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    dot += static_cast<double>(a[i]) * b[i];
-    aa += static_cast<double>(a[i]) * a[i];
-    bb += static_cast<double>(b[i]) * b[i];
-  }
-  return dot / std::sqrt(aa * bb);
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <set>
 #include <span>
@@ -17,6 +16,7 @@
 #include "tests/index/clustered_vectors.h"
 #include "tests/index/counted_device.h"
 #include "tests/index/index_pair.h"
+#include "tests/test_device.h"
 
 using namespace clipdex::index;
 using namespace clipdex::tests;
@@ -34,10 +34,8 @@ struct TestedGpu {
 
 // Skips the test where no GPU is to be tested. One that is asked for and cannot be used is an error.
 TestedGpu tested_gpu(AcceleratorOptions options = {}) {
-  const char* wanted = std::getenv("CLIPDEX_TEST_DEVICE");
-  const std::string name = wanted == nullptr ? "" : wanted;
-  if (!name.starts_with("cuda")) SKIP("CLIPDEX_TEST_DEVICE is not cuda");
-  if (name.starts_with("cuda:")) options.device = std::stoi(name.substr(5));
+  const auto name = tested_device();
+  if (const auto colon = name.find(':'); colon != std::string::npos) options.device = std::stoi(name.substr(colon + 1));
   TestedGpu gpu;
   options.on_failure = [failed = gpu.failed](const std::string&) { *failed = true; };
   auto device = make_accelerator(options);
