@@ -68,8 +68,8 @@ class Accelerator {
 
   // What such codes take; nothing: it cannot search them.
   virtual std::optional<std::size_t> bytes_for_lists(const QuantizedLists& lists) const = 0;
-  // As hold(), a copy of codes; other searches may wait for it, a second at most. A position that search() returns is the vector's number
-  // in the segment that the codes are of.
+  // As hold(), a copy of codes; other searches wait for it, which may take some seconds of very many. A position that search() returns is
+  // the vector's number in the segment that the codes are of.
   virtual std::shared_ptr<const DeviceVectors> hold_lists(const QuantizedLists& lists, const std::stop_token& stop) = 0;
 };
 

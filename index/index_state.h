@@ -85,7 +85,8 @@ struct VectorIndex::Impl : IndexState {
   // Runs what takes long on a thread of its own; sealed segments are written meanwhile, so that memory and recovery do not wait for it.
   void build_beside_writes(const std::function<void()>& build, const std::stop_token& stop);
   // How many rows it could hold of this index, and whether it holds any still; the caller holds `mutex`.
-  void look_at_accelerator();
+  // False: it is not to be planned with now, since what has just been dropped is still on its way out of its memory.
+  bool look_at_accelerator();
   // Copies one segment to the accelerator, or anew since many of its rows were deleted. False: none wants that, or there is no room.
   bool copy_next(const std::stop_token& stop);
   // What of a segment there is room for, counting an old copy's: its vectors, or else its codes. Nothing: none, or it needs none.

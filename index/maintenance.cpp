@@ -97,8 +97,8 @@ bool VectorIndex::Impl::write_next(const std::stop_token& stop) {
   return true;
 }
 
-void VectorIndex::Impl::look_at_accelerator() {
-  if (!options.accelerator) return;
+bool VectorIndex::Impl::look_at_accelerator() {
+  if (!options.accelerator) return true;
   std::size_t bytes = options.accelerator->usable() ? options.accelerator->bytes_free() : 0;
   bool dropped = false;
   for (auto& view : state.segments) {
@@ -114,6 +114,7 @@ void VectorIndex::Impl::look_at_accelerator() {
   if (!options.accelerator->usable()) bytes = 0;
   if (dropped) publish();
   state.plan.device_rows_max = bytes / options.accelerator->bytes_for(1, options.dimension);
+  return !dropped || !options.accelerator->usable();
 }
 
 bool VectorIndex::Impl::copy_next(const std::stop_token& stop) {
@@ -209,8 +210,8 @@ bool VectorIndex::maintain(const std::stop_token& stop) {
   {
     const std::lock_guard lock(impl_->mutex);
     // Rows that are still to be restored go between segments that must not have been merged.
-    impl_->look_at_accelerator();
-    if (!stop.stop_requested() && impl_->missing.empty()) {
+    const bool plannable = impl_->look_at_accelerator();
+    if (plannable && !stop.stop_requested() && impl_->missing.empty()) {
       const auto planned_step = next_rebuild(impl_->planned(), impl_->state.buffered, impl_->state.plan);
       if (planned_step) work = impl_->take(*planned_step);
     }

@@ -23,7 +23,8 @@ class ReplicatedVectors : public DeviceVectors {
 
   std::size_t bytes() const override {
     std::size_t sum = 0;
-    for (const auto& replica : replicas_) sum += replica.vectors->bytes();
+    // As bytes_for() and bytes_free() of the accelerator, which count the devices that work.
+    for (const auto& replica : replicas_) sum += replica.vectors->usable() ? replica.vectors->bytes() : 0;
     return sum;
   }
   bool usable() const override {

@@ -27,7 +27,7 @@ void ScanQueue::run(std::span<const float> queries, std::size_t n, const SearchO
       throw;
     }
     ++passes_;
-    if (!waiting_.empty()) changed_.notify_all();  // the next one may begin a pass beside this
+    if (passes_ < at_once && !waiting_.empty()) changed_.notify_all();  // the next one may begin a pass beside this
     lock.unlock();
     pass_for(group, pass);
     lock.lock();

@@ -161,21 +161,32 @@ std::shared_ptr<const DeviceVectors> ShardedAccelerator::with_graph(std::shared_
   const auto sharded = std::dynamic_pointer_cast<const ShardedVectors>(vectors);
   if (!sharded) return vectors;
   auto shards = sharded->shards();
-  bool graphs = true;
-  for (auto& shard : shards) {
-    auto with = shard.device->with_graph(shard.vectors, stop);
-    graphs = graphs && with != shard.vectors;
-    shard.vectors = std::move(with);
+  std::vector<Shard*> smallest_first;
+  for (auto& shard : shards) smallest_first.push_back(&shard);
+  std::sort(smallest_first.begin(), smallest_first.end(),
+            [](const Shard* a, const Shard* b) { return a->vectors->bytes() < b->vectors->bytes(); });
+  for (auto* shard : smallest_first) {
+    auto with = shard->device->with_graph(shard->vectors, stop);
+    // One that compares all vectors takes as long as no graph at all; the smallest is refused first.
+    if (with == shard->vectors) return vectors;
+    shard->vectors = std::move(with);
   }
-  // One that compares all vectors takes as long as no graph at all.
-  if (!graphs) return vectors;
   return std::make_shared<const ShardedVectors>(std::move(shards), sharded->dimension());
 }
 
+Accelerator& ShardedAccelerator::roomiest() const {
+  return **std::max_element(devices_.begin(), devices_.end(), [](const auto& a, const auto& b) { return room_of(*a) < room_of(*b); });
+}
+
+std::optional<std::size_t> ShardedAccelerator::bytes_for_lists(const QuantizedLists& lists) const {
+  const auto& device = roomiest();
+  const auto bytes = device.bytes_for_lists(lists);
+  if (!bytes || *bytes > room_of(device)) return std::nullopt;
+  return bytes;
+}
+
 std::shared_ptr<const DeviceVectors> ShardedAccelerator::hold_lists(const QuantizedLists& lists, const std::stop_token& stop) {
-  const auto most =
-      std::max_element(devices_.begin(), devices_.end(), [](const auto& a, const auto& b) { return room_of(*a) < room_of(*b); });
-  return (*most)->hold_lists(lists, stop);
+  return roomiest().hold_lists(lists, stop);
 }
 
 }  // namespace clipdex::index

@@ -25,12 +25,12 @@ class ShardedAccelerator : public Accelerator {
   std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension, const std::function<const float*(std::size_t)>& vector,
                                             const std::stop_token& stop) override;
   std::shared_ptr<const DeviceVectors> with_graph(std::shared_ptr<const DeviceVectors> vectors, const std::stop_token& stop) override;
-  std::optional<std::size_t> bytes_for_lists(const QuantizedLists& lists) const override {
-    return devices_.front()->bytes_for_lists(lists);
-  }
+  // Nothing where no device alone has room for them.
+  std::optional<std::size_t> bytes_for_lists(const QuantizedLists& lists) const override;
   std::shared_ptr<const DeviceVectors> hold_lists(const QuantizedLists& lists, const std::stop_token& stop) override;
 
  private:
+  Accelerator& roomiest() const;
   // How many of n vectors each device takes; empty: there is no room for them.
   std::vector<std::size_t> shares(std::size_t n, std::size_t dimension) const;
 

@@ -232,7 +232,9 @@ class Slot {
       const auto status = run(*backend, destination);
       if (status == NVJPEG_STATUS_SUCCESS) return true;
       if (std::next(backend) == backends.end()) return went_well("decoding", status);
-      const Settled settled(stream_.get());  // before the next one uses the same memory
+      {
+        const Settled settled(stream_.get());
+      }  // before the next one uses the same memory, and before this one may go
       const bool useless = !is_about_file(status) && ++backend->failures >= kBackendFailuresMax;
       backend = useless ? backends.erase(backend) : std::next(backend);
     }

@@ -27,6 +27,13 @@ inline constexpr std::size_t kSelectedMax = 2048;
 // Throws std::runtime_error, with the cause, if it is one.
 void check(cudaError_t error, const char* what);
 
+// FAISS's own kernels instead of cuVS's, which a FAISS that has cuVS takes otherwise: their rounding is what our bounds are made for.
+template <typename Options>
+void without_cuvs(Options& options) {
+  if constexpr (requires { options.use_cuvs; }) options.use_cuvs = false;
+  if constexpr (requires { options.use_raft; }) options.use_raft = false;
+}
+
 // What all copies on one device share: its memory, FAISS's resources, the thread that talks to it, and whether it works still. Any thread
 // may call it, but for what says otherwise.
 class Gpu {

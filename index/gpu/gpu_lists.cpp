@@ -51,25 +51,27 @@ void copy_code_centroids(const QuantizedLists& lists, faiss::ProductQuantizer& q
   }
 }
 
-// cuVS has a layout and kernels of its own, which copyFrom() would have to convert to.
-template <typename Config>
-void without_cuvs(Config& config) {
-  if constexpr (requires { config.use_cuvs; }) config.use_cuvs = false;
-  if constexpr (requires { config.use_raft; }) config.use_raft = false;
-}
-
 // On the device's thread.
 std::unique_ptr<faiss::gpu::GpuIndexIVFPQ> copied(Gpu& gpu, const faiss::IndexIVFPQ& lists) {
   faiss::gpu::GpuIndexIVFPQConfig config;
   config.device = gpu.options().device;
   config.indicesOptions = faiss::gpu::INDICES_32_BIT;
   config.useFloat16LookupTables = true;
+  // cuVS has a layout of its own, which copyFrom() would have to convert to.
   without_cuvs(config);
   without_cuvs(config.flatConfig);
   auto index = std::make_unique<faiss::gpu::GpuIndexIVFPQ>(gpu.resources(), &lists, config);
   // The last of it may still be on its way, and what it is copied from goes.
   gpu.resources()->syncDefaultStreamCurrentDevice();
   return index;
+}
+
+// Of the calling thread's device; 0 where it does not answer.
+std::size_t free_memory() {
+  std::size_t free = 0, total = 0;
+  const bool known = cudaMemGetInfo(&free, &total) == cudaSuccess;
+  if (!known) static_cast<void>(cudaGetLastError());
+  return known ? free : 0;
 }
 
 }  // namespace
@@ -106,7 +108,7 @@ std::shared_ptr<const GpuLists> GpuLists::make(const std::shared_ptr<Gpu>& gpu, 
   } catch (const std::exception&) {
     // If the GPU has failed, it has told why.
     gpu->release(*bytes);
-    gpu->limit_to_reserved();
+    if (gpu->run([] { return free_memory(); }) < *bytes) gpu->limit_to_reserved();
     return nullptr;
   }
   return std::make_shared<GpuLists>(gpu, std::move(index), lists, *bytes);

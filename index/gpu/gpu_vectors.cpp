@@ -118,6 +118,7 @@ void GpuVectors::search_there(std::span<const float> queries, std::size_t n, std
   parameters.outDistances = scores;
   parameters.outIndices = positions;
   parameters.device = gpu_->options().device;
+  without_cuvs(parameters);
   faiss::gpu::bfKnn(gpu_->resources(), parameters);
 }
 
