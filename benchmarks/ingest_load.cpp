@@ -83,7 +83,7 @@ void run_beside_queries(engine::Collection& collection, std::vector<engine::Inge
     ingest_all(collection, items, by);
     seconds = seconds_since(start);
   }
-  std::printf("  a text query alone: p50 %.1f ms, p99 %.1f; beside the ingest (%.1f images/s then): p50 %.1f ms, p99 %.1f, at most %.1f\n",
+  std::printf("  a text query alone: p50 %.2f ms, p99 %.2f; beside the ingest (%.1f images/s then): p50 %.2f ms, p99 %.2f, at most %.1f\n",
               alone.p50, alone.p99, static_cast<double>(items.size()) / seconds, beside.p50, beside.p99, beside.most);
 }
 
