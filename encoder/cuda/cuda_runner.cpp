@@ -22,7 +22,8 @@ namespace {
 
 // Lengths that a single text is padded to: each is a graph of its own.
 constexpr std::int64_t kLengthStep = 8;
-constexpr std::size_t kPicturesPerSlot = 128;
+// Half of a step (images_per_step()), so that both slots have work.
+constexpr std::size_t kPicturesPerSlot = 64;
 
 // Page-locked, so that copies go beside arithmetic.
 at::Tensor pinned(at::IntArrayRef shape, at::ScalarType type) {
