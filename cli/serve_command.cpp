@@ -116,6 +116,27 @@ int serve(ServeOptions options) {
   return stop.requested() ? kSuccess : kFailure;
 }
 
+void add_gpu_index_options(CLI::App& command, ServeOptions& options) {
+  command
+      .add_option("--gpu-index-memory", options.index.gpu_memory_max,
+                  "A GPU's memory for vectors, such as 16GiB; 0: searches use the CPU (default: half of what is free)")
+      ->transform(CLI::AsSizeValue(false));
+  command
+      .add_option("--gpu-index-devices", options.index.gpu_devices,
+                  "Numbers of the GPUs that search, such as 0,1 (default: the model's); each has --gpu-index-memory for it")
+      ->delimiter(',')
+      ->check(CLI::Range(0, 1023));
+  command
+      .add_option(
+          "--gpu-index-spread", options.gpu_spread,
+          "Of several GPUs each has a part of the vectors (shards, room for more) or all of them (replicas, more searches a second)")
+      ->check(CLI::IsMember({"shards", "replicas"}))
+      ->capture_default_str();
+  command.add_flag("!--gpu-index-fp32", options.index.gpu_half, "Vectors in fp32 on the GPU: twice the memory; fp16 finds the same");
+  command.add_flag("--gpu-index-graph", options.index.gpu_graph,
+                   "Graphs on the GPU over 500,000 vectors and more, for searches that are not exact; needs a FAISS with cuVS");
+}
+
 }  // namespace
 
 void add_serve_command(CLI::App& program, Action& action) {
@@ -177,24 +198,7 @@ void add_serve_command(CLI::App& program, Action& action) {
   command
       ->add_option("--index-threads", options->index.threads, "Threads that build indexes in the background (default: half of the cores)")
       ->check(CLI::Range(1, 1024));
-  command
-      ->add_option("--gpu-index-memory", options->index.gpu_memory_max,
-                   "A GPU's memory for vectors, such as 16GiB; 0: searches use the CPU (default: half of what is free)")
-      ->transform(CLI::AsSizeValue(false));
-  command
-      ->add_option("--gpu-index-devices", options->index.gpu_devices,
-                   "Numbers of the GPUs that search, such as 0,1 (default: the model's); each has --gpu-index-memory for it")
-      ->delimiter(',')
-      ->check(CLI::Range(0, 1023));
-  command
-      ->add_option(
-          "--gpu-index-spread", options->gpu_spread,
-          "Of several GPUs each has a part of the vectors (shards, room for more) or all of them (replicas, more searches a second)")
-      ->check(CLI::IsMember({"shards", "replicas"}))
-      ->capture_default_str();
-  command->add_flag("!--gpu-index-fp32", options->index.gpu_half, "Vectors in fp32 on the GPU: twice the memory; fp16 finds the same");
-  command->add_flag("--gpu-index-graph", options->index.gpu_graph,
-                    "Graphs on the GPU over 500,000 vectors and more, for searches that are not exact; needs a FAISS with cuVS");
+  add_gpu_index_options(*command, *options);
   command->add_flag("--exact-decode", options->exact_decode, kExactDecodeHelp);
   command->add_option("--log-level", options->log_level, "trace, debug, info, warn, error or off; a request is one line at info")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))

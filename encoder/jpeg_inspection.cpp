@@ -57,8 +57,11 @@ class Inspection {
   // The data from `begin` to a marker, which may be a restart within the scan.
   bool take_scan_data(const JpegMarker& marker, std::size_t begin) {
     if (marker.at == begin || file_[marker.at - 1] == 0xFF) return false;
-    if (marker.code >= jpeg_code::kRestartFirst && marker.code <= jpeg_code::kRestartLast)
-      return marker.code == jpeg_code::kRestartFirst + restarts_++ % 8 && restarts_ <= restarts_due_;
+    if (marker.code >= jpeg_code::kRestartFirst && marker.code <= jpeg_code::kRestartLast) {
+      const bool in_order = marker.code == jpeg_code::kRestartFirst + restarts_ % 8;
+      ++restarts_;
+      return in_order && restarts_ <= restarts_due_;
+    }
     in_scan_ = false;
     return restarts_ == restarts_due_;
   }

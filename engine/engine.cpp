@@ -54,6 +54,7 @@ std::shared_ptr<index::Accelerator> open_accelerator(const ComputeDevice& device
   if (const auto twice = std::adjacent_find(numbers.begin(), numbers.end()); twice != numbers.end())
     throw std::invalid_argument("the GPU " + std::to_string(*twice) + " is named twice");
   std::vector<std::shared_ptr<index::Accelerator>> devices;
+  devices.reserve(numbers.size());
   for (const int number : numbers) devices.push_back(open_one({.kind = DeviceKind::kCuda, .index = number}, tuning));
   return index::spread_over(std::move(devices), tuning.gpu_replicas ? index::DeviceSpread::kReplicas : index::DeviceSpread::kShards);
 }

@@ -178,7 +178,7 @@ std::vector<std::size_t> device_scan(const ScanInput& input, const DeviceCopy& d
     waiting = scan_there.ask(queries, waiting, scan_there.first_k(), /*approximately=*/!prove, hits);
     if (!waiting.empty() && scan_there.first_k() < most) waiting = scan_there.ask(queries, waiting, most, /*approximately=*/false, hits);
   } catch (const std::runtime_error&) {
-    // The device has told why, if it has failed.
+    return waiting;  // the device has told why, if it has failed
   }
   return waiting;
 }

@@ -30,7 +30,7 @@ TEST_CASE("a tiny CLIP learns 64 pairs by heart") {
   const TemporaryDirectory data, out;
   auto options = tiny_training(data, out, 64);
   options.batch = 64;
-  options.steps = 200;
+  options.steps = 320;  // on some processors 200 leave one picture wrong
   options.learning_rate = 2e-3;
   options.warmup_steps = 20;
   options.clip_norm = 0;
