@@ -118,6 +118,7 @@ std::size_t ShardedAccelerator::bytes_free() const {
 
 std::vector<std::size_t> ShardedAccelerator::shares(std::size_t n, std::size_t dimension) const {
   std::vector<std::size_t> rooms;
+  rooms.reserve(devices_.size());
   for (const auto& device : devices_) rooms.push_back(room_of(*device) / std::max<std::size_t>(1, device->bytes_for(1, dimension)));
   const std::size_t room = std::accumulate(rooms.begin(), rooms.end(), std::size_t{0});
   if (n > room) return {};
@@ -162,6 +163,7 @@ std::shared_ptr<const DeviceVectors> ShardedAccelerator::with_graph(std::shared_
   if (!sharded) return vectors;
   auto shards = sharded->shards();
   std::vector<Shard*> smallest_first;
+  smallest_first.reserve(shards.size());
   for (auto& shard : shards) smallest_first.push_back(&shard);
   std::sort(smallest_first.begin(), smallest_first.end(),
             [](const Shard* a, const Shard* b) { return a->vectors->bytes() < b->vectors->bytes(); });
