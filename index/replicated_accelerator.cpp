@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
+#include <memory>
 #include <stdexcept>
 #include <utility>
 
@@ -54,16 +55,13 @@ class ReplicatedVectors : public DeviceVectors {
     while (true) {
       const std::size_t at = take_idlest(tried);
       tried[at] = true;
+      // However the search ends, it is no longer under way then.
+      const auto ended = [](std::atomic<std::size_t>* count) { --*count; };
+      const std::unique_ptr<std::atomic<std::size_t>, decltype(ended)> under_way(&under_way_[at], ended);
       try {
-        search(*replicas_[at].vectors);
-        --under_way_[at];
-        return;
+        return search(*replicas_[at].vectors);
       } catch (const std::runtime_error&) {
-        --under_way_[at];
         if (std::all_of(tried.begin(), tried.end(), [](bool one) { return one; })) throw;
-      } catch (...) {
-        --under_way_[at];
-        throw;
       }
     }
   }

@@ -12,6 +12,7 @@
 #include "index/row_set.h"
 #include "index/vector_index.h"
 #include "tests/index/clustered_vectors.h"
+#include "tests/index/index_pair.h"
 #include "tests/index/rounding_device.h"
 
 using namespace clipdex::index;
@@ -52,12 +53,7 @@ struct ListsPair {
     return options;
   }
 
-  void upkeep() {
-    for (auto* index : {&with, &without}) {
-      while (index->maintain()) {
-      }
-    }
-  }
+  void upkeep() { maintain_all({&with, &without}); }
 
   // The first and the last of them by their places.
   void remove(std::size_t first, std::size_t last) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <random>
 #include <span>
@@ -41,6 +42,14 @@ inline std::vector<float> dense_vectors(std::size_t n, unsigned seed) {
   return vectors;
 }
 
+// Until none of them has anything to do.
+inline void maintain_all(std::initializer_list<VectorIndex*> indexes) {
+  for (auto* index : indexes) {
+    while (index->maintain()) {
+    }
+  }
+}
+
 struct IndexPair {
   explicit IndexPair(IndexType type = IndexType::kFlat, bool builds_graphs = false)
       : with(options(type, device)), without(options(IndexType::kFlat, nullptr)) {
@@ -71,12 +80,7 @@ struct IndexPair {
     return options;
   }
 
-  void upkeep() {
-    for (auto* index : {&with, &without}) {
-      while (index->maintain()) {
-      }
-    }
-  }
+  void upkeep() { maintain_all({&with, &without}); }
 
   void remove(std::uint64_t first, std::uint64_t last) {
     std::vector<std::uint64_t> removed;
