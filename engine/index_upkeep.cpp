@@ -17,6 +17,8 @@ namespace {
 constexpr std::uint64_t kOperationsPerCheckpoint = 10'000;
 constexpr std::chrono::seconds kPauseAfterFailure{30};
 constexpr std::chrono::milliseconds kPauseBetweenTurns{100};
+// A device that fails, or gives memory back late, tells nobody.
+constexpr std::chrono::seconds kPauseBetweenLooks{10};
 constexpr int kNiceness = 10;
 
 }  // namespace
@@ -60,16 +62,18 @@ bool IndexUpkeep::finish(const std::function<bool()>& give_up) {
 void IndexUpkeep::run(const std::stop_token& stop) {
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNiceness);  // of this thread alone, on Linux
   while (true) {
+    bool told = false;
     std::uint64_t noticed = 0;
     {
       std::unique_lock lock(mutex_);
-      if (!changed_.wait(lock, stop, [this] { return noticed_ > handled_; })) return;
+      told = changed_.wait_for(lock, stop, kPauseBetweenLooks, [this] { return noticed_ > handled_; });
+      if (stop.stop_requested()) return;
       noticed = noticed_;
     }
     std::exception_ptr failure;
     try {
-      while (!stop.stop_requested() && step(stop)) {
-      }
+      bool more = told || index_.has_device_work();
+      while (more && !stop.stop_requested()) more = step(stop);
     } catch (const std::exception& error) {
       failure = std::current_exception();
       spdlog::error("the index of \"{}\" could not be written or merged: {}. Searches go on with what is in memory; it is tried again",

@@ -6,7 +6,6 @@
 #include <stdexcept>
 
 #include "index/inner_product.h"
-#include "index/quantized_lists.h"
 #include "index/row_filter.h"
 #include "index/top_hits.h"
 
@@ -31,8 +30,12 @@ class DeviceScan {
         prove_(prove) {}
 
   std::size_t limit() const { return limit_; }
-  // So that the live ones among them are enough.
-  std::size_t first_k() const { return std::min(device_.vectors->candidates(limit_) + deleted_since(), there_); }
+  // As many more as may be deleted, for codes. For vectors, which are asked once more if that was not enough, no more than are wanted.
+  std::size_t first_k() const {
+    const std::size_t wanted = device_.vectors->candidates(limit_);
+    if (device_.codes) return std::min(wanted + deleted_since(), there_);
+    return std::min({wanted + std::min(deleted_since(), wanted), there_, std::max(wanted, device_.vectors->k_max())});
+  }
   std::size_t most() const { return std::min(device_.vectors->k_max(), there_); }
 
   // Asks for the k best, or about those, of each of these queries; those that remain in doubt are returned.
@@ -107,65 +110,7 @@ class DeviceScan {
   bool prove_;
 };
 
-// Lists without what a filter leaves out.
-struct LiveLists {
-  LiveLists(const QuantizedLists& all, const RowFilter& filter) : view(all) {
-    const std::size_t most = filter.passing_at_most();
-    starts.reserve(all.lists() + 1);
-    positions.reserve(most);
-    codes.reserve(most * all.codes_per_vector);
-    starts.push_back(0);
-    for (std::size_t list = 0; list < all.lists(); ++list) {
-      for (std::size_t at = all.list_starts[list]; at < all.list_starts[list + 1]; ++at) {
-        if (!filter.passes(all.positions[at])) continue;
-        positions.push_back(all.positions[at]);
-        const auto code = all.codes.begin() + static_cast<std::ptrdiff_t>(at * all.codes_per_vector);
-        codes.insert(codes.end(), code, code + static_cast<std::ptrdiff_t>(all.codes_per_vector));
-      }
-      starts.push_back(static_cast<std::uint32_t>(positions.size()));
-    }
-    view.n = positions.size();
-    view.list_starts = starts;
-    view.positions = positions;
-    view.codes = codes;
-  }
-  LiveLists(const LiveLists&) = delete;
-  LiveLists& operator=(const LiveLists&) = delete;
-
-  std::vector<std::uint32_t> starts, positions;
-  std::vector<std::uint8_t> codes;
-  QuantizedLists view;  // of these
-};
-
 }  // namespace
-
-std::shared_ptr<const DeviceCopy> copy_to_device(const ScanInput& segment, const QuantizedLists& lists, Accelerator& accelerator,
-                                                 const std::stop_token& stop) {
-  auto copy = std::make_shared<DeviceCopy>();
-  if (segment.deleted != nullptr && segment.deleted->count > 0) {
-    const LiveLists live(lists, RowFilter(segment));
-    copy->dead = segment.deleted->count;
-    if (live.view.n > 0) copy->vectors = accelerator.hold_lists(live.view, stop);
-  } else {
-    copy->vectors = accelerator.hold_lists(lists, stop);
-  }
-  if (!copy->vectors) return nullptr;
-  return copy;
-}
-
-std::shared_ptr<const DeviceCopy> copy_to_device(const ScanInput& segment, Accelerator& accelerator, const std::stop_token& stop) {
-  auto copy = std::make_shared<DeviceCopy>();
-  if (segment.deleted != nullptr && segment.deleted->count > 0) {
-    copy->positions = RowFilter(segment).positions();
-    copy->dead = segment.deleted->count;
-    if (copy->positions.empty()) return nullptr;
-  }
-  const auto& positions = copy->positions;
-  const auto vector = [&](std::size_t i) { return segment.vectors + (positions.empty() ? i : positions[i]) * segment.dimension; };
-  copy->vectors = accelerator.hold(positions.empty() ? segment.rows.size() : positions.size(), segment.dimension, vector, stop);
-  if (!copy->vectors) return nullptr;
-  return copy;
-}
 
 std::vector<std::size_t> device_scan(const ScanInput& input, const DeviceCopy& device, std::span<const float> queries, std::size_t n,
                                      std::size_t limit, bool prove, std::vector<std::vector<Hit>>& hits) {

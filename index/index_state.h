@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -56,9 +57,13 @@ struct VectorIndex::Impl : IndexState {
     bool empty = true;         // no live row is left
   };
 
+  // What a device has of a segment: nothing, what is of little use since many of its rows were deleted, or codes, and not vectors.
+  enum class Urgency { kNone, kWorn, kBetter };
   struct WantedCopy {
+    SegmentView view;
     std::optional<QuantizedLists> lists;  // nothing: the vectors
     std::size_t bytes = 0;
+    Urgency urgency = Urgency::kNone;
   };
 
   explicit Impl(const IndexOptions& options_);
@@ -84,15 +89,25 @@ struct VectorIndex::Impl : IndexState {
   bool write_next(const std::stop_token& stop);
   // Runs what takes long on a thread of its own; sealed segments are written meanwhile, so that memory and recovery do not wait for it.
   void build_beside_writes(const std::function<void()>& build, const std::stop_token& stop);
-  // How many rows it could hold of this index, and whether it holds any still; the caller holds `mutex`.
-  // False: it is not to be planned with now, since what has just been dropped is still on its way out of its memory.
-  bool look_at_accelerator();
-  // Copies one segment to the accelerator, or anew since many of its rows were deleted. False: none wants that, or there is no room.
-  bool copy_next(const std::stop_token& stop);
-  // What of a segment there is room for, counting an old copy's: its vectors, or else its codes. Nothing: none, or it needs none.
-  std::optional<WantedCopy> wanted_copy(const SegmentView& view) const;
-  // Unless the index is to be exact. Searches use the copy as it is meanwhile.
-  void add_graph(const SegmentView& view, const DeviceCopy& copy, const std::stop_token& stop);
+  // What of the index a device has (device_upkeep.cpp). For maintain()'s thread alone; the first with `mutex` held by the caller.
+  // Drops copies of no use, and tells the plan how many rows the device could hold.
+  void look_at_accelerator();
+  std::vector<SegmentView> views() const;
+  // One step: the most urgent copy is made, or graphs make room for one, or a graph is built. False: there was nothing to do, or no room,
+  // or it was stopped.
+  bool improve_copies(const std::stop_token& stop);
+  // What there is room for, the most urgent first.
+  std::vector<WantedCopy> missing_copies(const std::vector<SegmentView>& all) const;
+  std::optional<WantedCopy> missing_copy(const SegmentView& view) const;
+  bool copy(WantedCopy wanted, const std::stop_token& stop);
+  bool is_copied(const SegmentView& view) const;  // where there is room
+  std::size_t bytes_of_vectors(const SegmentView& view) const;
+  bool would_fit_without_graphs(const std::vector<SegmentView>& all) const;
+  void drop_graphs(const std::vector<SegmentView>& all);
+  // The first that may have one; nothing while others' vectors want room.
+  std::optional<SegmentView> without_graph(const std::vector<SegmentView>& all) const;
+  // Searches use the copy as it is meanwhile.
+  void add_graph(const SegmentView& view, const std::stop_token& stop);
   void publish_copy(const SegmentView& view, const std::shared_ptr<const DeviceCopy>& copy);
   // Removes the files that neither the current state nor a checkpoint needs.
   void remove_unneeded();
@@ -102,7 +117,12 @@ struct VectorIndex::Impl : IndexState {
 
   const IndexOptions options;
 
-  std::size_t writes_in_a_row = 0;  // maintain()'s own: its last steps that each wrote a sealed buffer
+  // maintain()'s own:
+  std::size_t writes_in_a_row = 0;  // its last steps that each wrote a sealed buffer
+  bool planning_waits = false;      // for memory that a device is still to give back
+  // The room for a copy of the segment, its old one's included, when the device did not take one all the same: it is asked again when
+  // there is more.
+  std::map<std::weak_ptr<const SealedSegment>, std::size_t, std::owner_less<>> refused;
 
   // Held by whoever changes IndexState and what follows: the writer, and maintain() for as long as it takes to look and to swap segments.
   mutable std::mutex mutex;

@@ -17,9 +17,6 @@ constexpr std::array<std::string_view, 10> kDurableSteps{"segment written",   "s
                                                          "segment renamed",   "sidecar renamed", "directory synced", "checkpoint begun",
                                                          "checkpoint stored", "file removed"};
 
-// Fewer are scanned by the CPU before a device has begun.
-constexpr std::uint64_t kCopiedRowsMin = 10'000;
-
 // Rows of `now` that were not deleted yet when it was `before`, appended in ascending order.
 void add_newly_deleted(const SegmentView& before, const SegmentView& now, std::vector<std::uint64_t>& rows) {
   if (!now.deleted || now.deleted == before.deleted) return;
@@ -97,88 +94,6 @@ bool VectorIndex::Impl::write_next(const std::stop_token& stop) {
   return true;
 }
 
-bool VectorIndex::Impl::look_at_accelerator() {
-  if (!options.accelerator) return true;
-  std::size_t bytes = options.accelerator->usable() ? options.accelerator->bytes_free() : 0;
-  bool dropped = false;
-  for (auto& view : state.segments) {
-    if (!view.device) continue;
-    // One of several devices may have failed: what it had a part of is of no use, and is copied to the others.
-    if (options.accelerator->usable() && view.device->vectors->usable()) {
-      bytes += view.device->vectors->bytes();
-      continue;
-    }
-    view.device.reset();
-    dropped = true;
-  }
-  if (!options.accelerator->usable()) bytes = 0;
-  if (dropped) publish();
-  state.plan.device_rows_max = bytes / options.accelerator->bytes_for(1, options.dimension);
-  return !dropped || !options.accelerator->usable();
-}
-
-bool VectorIndex::Impl::copy_next(const std::stop_token& stop) {
-  if (!options.accelerator || !options.accelerator->usable()) return false;
-  std::vector<std::pair<SegmentView, WantedCopy>> wanting;
-  {
-    const std::lock_guard lock(mutex);
-    for (const auto& view : state.segments) {
-      if (const auto wanted = wanted_copy(view)) wanting.emplace_back(view, *wanted);
-    }
-  }
-  for (auto& [view, wanted] : wanting) {
-    if (stop.stop_requested()) return false;
-    // Where there is no room for both, the old copy goes first; so it does when the last search that holds it ends.
-    if (view.device && wanted.bytes > options.accelerator->bytes_free()) publish_copy(view, nullptr);
-    view.device.reset();
-    const auto segment = view.segment->scan_input(view.deleted.get());
-    const auto copy = wanted.lists ? copy_to_device(segment, *wanted.lists, *options.accelerator, stop)
-                                   : copy_to_device(segment, *options.accelerator, stop);
-    if (!copy) continue;
-    publish_copy(view, copy);
-    if (!wanted.lists) add_graph(view, *copy, stop);
-    return true;
-  }
-  return false;
-}
-
-std::optional<VectorIndex::Impl::WantedCopy> VectorIndex::Impl::wanted_copy(const SegmentView& view) const {
-  if (view.live() < kCopiedRowsMin || (!options.directory.empty() && !view.segment->on_disk())) return std::nullopt;
-  std::size_t room = options.accelerator->bytes_free();
-  if (view.device) {
-    if (view.dead() - view.device->dead <= kDeletedSinceMax) return std::nullopt;
-    room += view.device->vectors->bytes();
-  }
-  const std::size_t bytes = options.accelerator->bytes_for(view.live(), options.dimension);
-  if (bytes <= room) return WantedCopy{.lists = std::nullopt, .bytes = bytes};
-  const auto& approximation = view.segment->parts().approximation;
-  const auto lists = approximation ? approximation->quantized_lists() : std::nullopt;
-  const auto list_bytes = lists ? options.accelerator->bytes_for_lists(*lists) : std::nullopt;
-  // An old copy of so many rows that are deleted now is of no use: it goes in any case.
-  if (!list_bytes || (*list_bytes > room && !view.device)) return std::nullopt;
-  return WantedCopy{.lists = lists, .bytes = *list_bytes};
-}
-
-void VectorIndex::Impl::add_graph(const SegmentView& view, const DeviceCopy& copy, const std::stop_token& stop) {
-  if (options.type == IndexType::kFlat) return;
-  std::shared_ptr<const DeviceVectors> vectors;
-  build_beside_writes([&] { vectors = options.accelerator->with_graph(copy.vectors, stop); }, stop);
-  if (vectors == copy.vectors) return;
-  auto with_graph = std::make_shared<DeviceCopy>(copy);
-  with_graph->vectors = std::move(vectors);
-  with_graph->graph = true;
-  publish_copy(view, with_graph);
-}
-
-void VectorIndex::Impl::publish_copy(const SegmentView& view, const std::shared_ptr<const DeviceCopy>& copy) {
-  const std::lock_guard lock(mutex);
-  for (auto& one : state.segments) {
-    if (one.segment != view.segment || one.device == copy) continue;
-    one.device = copy;
-    publish();
-  }
-}
-
 void VectorIndex::Impl::build_beside_writes(const std::function<void()>& build, const std::stop_token& stop) {
   using namespace std::chrono_literals;
   auto building = std::async(std::launch::async, build);
@@ -209,16 +124,16 @@ bool VectorIndex::maintain(const std::stop_token& stop) {
   std::optional<Impl::Work> work;
   {
     const std::lock_guard lock(impl_->mutex);
+    impl_->look_at_accelerator();
     // Rows that are still to be restored go between segments that must not have been merged.
-    const bool plannable = impl_->look_at_accelerator();
-    if (plannable && !stop.stop_requested() && impl_->missing.empty()) {
+    if (!impl_->planning_waits && !stop.stop_requested() && impl_->missing.empty()) {
       const auto planned_step = next_rebuild(impl_->planned(), impl_->state.buffered, impl_->state.plan);
       if (planned_step) work = impl_->take(*planned_step);
     }
   }
   if (!work) {
     if (turn_to_merge && impl_->write_next(stop)) return true;
-    return !stop.stop_requested() && impl_->copy_next(stop);
+    return !stop.stop_requested() && impl_->improve_copies(stop);
   }
   std::shared_ptr<const SealedSegment> result;
   if (!work->empty) {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "index/device_scan.h"
+
 namespace clipdex::index {
 
 SealedSegment::SealedSegment(SegmentParts parts) : parts_(std::move(parts)) {
@@ -21,7 +23,9 @@ void SealedSegment::search(std::span<const float> queries, std::size_t n, const 
                            const DeviceCopy* device, std::vector<std::vector<Hit>>& hits) const {
   const auto input = scan_input(deleted, options.allowed);
   if (device == nullptr || !device->may_answer(options)) return search_here(input, queries, n, options, hits);
-  const bool prove = options.exact || (!parts_.approximation && !device->graph);
+  // An effort that a caller names is not the graph's, and all vectors are compared.
+  const bool graph = device->has_graph() && options.effort == 0;
+  const bool prove = options.exact || (!graph && (!parts_.approximation || device->has_graph()));
   const auto unanswered = device_scan(input, *device, queries, n, options.limit, prove, hits);
   if (unanswered.empty()) return;
   std::vector<float> asked;

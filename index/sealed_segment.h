@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "index/approximation.h"
-#include "index/device_scan.h"
+#include "index/device_copy.h"
 #include "index/index_type.h"
 #include "index/scan.h"
 
@@ -75,6 +75,7 @@ struct SegmentView {
   std::uint64_t rows() const { return segment->rows().size(); }
   std::uint64_t dead() const { return deleted ? deleted->count : 0; }
   std::uint64_t live() const { return rows() - dead(); }
+  std::uint64_t deleted_since_copy() const { return dead() - (device ? device->dead : 0); }
 };
 
 }  // namespace clipdex::index

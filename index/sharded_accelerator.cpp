@@ -181,10 +181,7 @@ Accelerator& ShardedAccelerator::roomiest() const {
 }
 
 std::optional<std::size_t> ShardedAccelerator::bytes_for_lists(const QuantizedLists& lists) const {
-  const auto& device = roomiest();
-  const auto bytes = device.bytes_for_lists(lists);
-  if (!bytes || *bytes > room_of(device)) return std::nullopt;
-  return bytes;
+  return roomiest().bytes_for_lists(lists);
 }
 
 std::shared_ptr<const DeviceVectors> ShardedAccelerator::hold_lists(const QuantizedLists& lists, const std::stop_token& stop) {

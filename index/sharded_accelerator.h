@@ -25,7 +25,7 @@ class ShardedAccelerator : public Accelerator {
   std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension, const std::function<const float*(std::size_t)>& vector,
                                             const std::stop_token& stop) override;
   std::shared_ptr<const DeviceVectors> with_graph(std::shared_ptr<const DeviceVectors> vectors, const std::stop_token& stop) override;
-  // Nothing where no device alone has room for them.
+  // No device alone may have room for them, though all together have: they are not held then.
   std::optional<std::size_t> bytes_for_lists(const QuantizedLists& lists) const override;
   std::shared_ptr<const DeviceVectors> hold_lists(const QuantizedLists& lists, const std::stop_token& stop) override;
 

@@ -71,8 +71,8 @@ struct Checkpoint {
 };
 
 // snapshot(), applied(), files() and dimension() may be called from any thread at any time. apply(), restore(), seal() and checkpoint()
-// belong to one writer at a time; maintain(), write_sealed() and checkpointed() to one background thread at a time, at the same time as the
-// writer.
+// belong to one writer at a time; maintain(), write_sealed(), has_device_work() and checkpointed() to one background thread at a time, at
+// the same time as the writer.
 class VectorIndex {
  public:
   // Without a directory. Throws std::invalid_argument for impossible options.
@@ -115,6 +115,10 @@ class VectorIndex {
   bool maintain(const std::stop_token& stop = {});
   // The part of it that is quick and that memory and recovery wait for: writes one sealed segment's files. False: there is none.
   bool write_sealed(const std::stop_token& stop = {});
+
+  // Whether maintain() would find something to do for the accelerator that it had not when it was called last: a device has failed, or has
+  // given memory back. No write tells of that, so it is to be asked now and then; by maintain()'s thread. False where there is none.
+  bool has_device_work() const;
 
   // What is to be stored durably now, as one operation with or after everything that was applied; nullopt if nothing has changed since the
   // last one that checkpointed() was called for. When it is stored, call checkpointed(): only then are files removed that it no longer

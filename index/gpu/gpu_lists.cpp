@@ -57,9 +57,8 @@ std::unique_ptr<faiss::gpu::GpuIndexIVFPQ> copied(Gpu& gpu, const faiss::IndexIV
   config.device = gpu.options().device;
   config.indicesOptions = faiss::gpu::INDICES_32_BIT;
   config.useFloat16LookupTables = true;
-  // cuVS has a layout of its own, which copyFrom() would have to convert to.
+  // cuVS has a layout of its own, which copyFrom() would have to convert to. (The centroids are copied with FAISS's own options.)
   without_cuvs(config);
-  without_cuvs(config.flatConfig);
   auto index = std::make_unique<faiss::gpu::GpuIndexIVFPQ>(gpu.resources(), &lists, config);
   // The last of it may still be on its way, and what it is copied from goes.
   gpu.resources()->syncDefaultStreamCurrentDevice();

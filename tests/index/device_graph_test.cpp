@@ -1,7 +1,11 @@
 // Searches through graphs over the vectors that a device has.
 #include <catch2/catch_test_macros.hpp>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <numeric>
 #include <span>
+#include <vector>
 
 #include "index/vector_index.h"
 #include "tests/index/index_pair.h"
@@ -47,4 +51,55 @@ TEST_CASE("where a device's graph fails the CPU answers") {
   both.log.busy = true;
   CHECK(both.differences(10) == 0);
   CHECK(both.log.walks == 0);
+}
+
+TEST_CASE("a search that names an effort is no graph's: all vectors are compared") {
+  IndexPair both(IndexType::kAuto, /*builds_graphs=*/true);
+  REQUIRE(both.device_bytes() > 0);
+  CHECK(both.differences(10, /*exact=*/false, /*effort=*/50) == 0);
+  CHECK(both.log.searches > 0);
+  CHECK(both.log.walks == 0);
+}
+
+TEST_CASE("a graph is walked on after many deletions, and built anew after more than a twentieth of its rows") {
+  IndexPair both(IndexType::kAuto, /*builds_graphs=*/true);
+  REQUIRE(both.log.graphs == 1);
+  both.remove(10, 1'230);
+  both.upkeep();
+  CHECK(both.log.graphs == 1);
+  const auto walks = both.log.walks.load();
+  both.differences(10);
+  CHECK(both.log.walks > walks);
+  CHECK(both.differences(10, /*exact=*/true) == 0);
+  both.remove(1'230, 1'330);
+  both.upkeep();
+  CHECK(both.log.graphs == 2);
+}
+
+TEST_CASE("graphs give way to vectors that want their room, and are built when there is room for both") {
+  DeviceLog log;
+  log.builds_graphs = true;
+  log.graph_bytes = kPairBytes / 4;
+  log.bytes_max = kPairBytes * 2 + kPairBytes / 8;
+  VectorIndex index(IndexPair::options(IndexType::kHnsw, std::make_shared<RoundingDevice>(log)));
+  const auto add = [&](std::uint64_t first) {
+    std::vector<std::uint64_t> rows(kPairRows);
+    std::iota(rows.begin(), rows.end(), first);
+    index.apply(rows, dense_vectors(kPairRows, static_cast<unsigned>(first)), {});
+    maintain_all({&index});
+  };
+  add(0);
+  CHECK(log.graphs == 1);
+  CHECK(log.bytes == kPairBytes + log.graph_bytes);
+  add(kPairRows);
+  REQUIRE(index.snapshot()->statistics().segments == 2);
+  CHECK(log.bytes == 2 * kPairBytes);
+  CHECK(log.graphs == 1);
+  CHECK_FALSE(index.has_device_work());
+  log.bytes_max = 3 * kPairBytes;
+  CHECK(index.has_device_work());
+  maintain_all({&index});
+  CHECK(log.graphs == 3);
+  CHECK(log.bytes == 2 * (kPairBytes + log.graph_bytes));
+  CHECK_FALSE(index.has_device_work());
 }

@@ -186,3 +186,30 @@ TEST_CASE("codes that a device cannot search stay where they are") {
   CHECK(index.snapshot()->statistics().device_bytes == 0);
   CHECK(ListsPair::recall(index, 10) >= 0.95);
 }
+
+TEST_CASE("vectors take the place of codes when a device has room for them") {
+  ListsPair both;
+  REQUIRE(both.device_bytes() < kRows * kDimension);
+  CHECK_FALSE(both.with.has_device_work());
+  both.log.bytes_max = kRows * kDimension * 2;
+  CHECK(both.with.has_device_work());
+  both.upkeep();
+  CHECK(both.device_bytes() == kRows * kDimension * 2);
+  CHECK_FALSE(both.with.has_device_work());
+}
+
+TEST_CASE("room for codes is asked for without what is deleted") {
+  ListsPair all;
+  const std::size_t bytes = all.device_bytes();
+  REQUIRE(bytes > 0);
+  ListsPair both(bytes - 1);
+  CHECK(both.device_bytes() == 0);
+  CHECK_FALSE(both.with.has_device_work());
+  both.remove(0, 100);
+  CHECK(both.with.has_device_work());
+  both.upkeep();
+  CHECK(both.device_bytes() > 0);
+  CHECK(both.device_bytes() < bytes);
+  CHECK(ListsPair::recall(both.with, 10) >= ListsPair::recall(both.without, 10) - kTolerance);
+  CHECK(both.log.searches > 0);
+}

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -88,4 +89,55 @@ TEST_CASE("auto leaves rows flat that a device has room for, and builds a graph 
     CHECK((statistics.explanation.find("GPU") != std::string::npos) == room);
     CHECK((statistics.device_bytes > 0) == room);
   }
+}
+
+TEST_CASE("copies that wait for a device's memory are made, and those of one that failed are dropped, without a write") {
+  IndexPair both;
+  CHECK_FALSE(both.with.has_device_work());
+  // A search that still has the old copy keeps its memory.
+  auto holder = both.with.snapshot();
+  both.log.bytes_max = kPairBytes;
+  both.remove(10, 2'000);
+  both.upkeep();
+  CHECK(both.device_bytes() == 0);
+  CHECK_FALSE(both.with.has_device_work());
+  holder.reset();
+  CHECK(both.with.has_device_work());
+  both.upkeep();
+  CHECK(both.device_bytes() > 0);
+  CHECK_FALSE(both.with.has_device_work());
+  both.log.broken = true;
+  CHECK(both.with.has_device_work());
+  both.upkeep();
+  CHECK(both.device_bytes() == 0);
+  CHECK_FALSE(both.with.has_device_work());
+}
+
+TEST_CASE("a device that refuses a segment is asked again when it has more room, and no sooner") {
+  DeviceLog log;
+  log.refuses = true;
+  VectorIndex index(IndexPair::options(IndexType::kFlat, std::make_shared<RoundingDevice>(log)));
+  std::vector<std::uint64_t> rows(kPairRows);
+  std::iota(rows.begin(), rows.end(), std::uint64_t{0});
+  index.apply(rows, dense_vectors(kPairRows, 7), {});
+  maintain_all({&index});
+  CHECK(index.snapshot()->statistics().device_bytes == 0);
+  log.refuses = false;
+  CHECK_FALSE(index.has_device_work());
+  log.bytes_max += 1;
+  CHECK(index.has_device_work());
+  maintain_all({&index});
+  CHECK(index.snapshot()->statistics().device_bytes == kPairBytes);
+}
+
+TEST_CASE("after many deletions a device is still asked for few rows, and for more where too many of them are gone") {
+  IndexPair both;
+  both.remove(10, 1'100);
+  CHECK(both.differences(10) == 0);
+  CHECK(both.log.asked_least < 200);
+  // All but few of what is near the first queries.
+  std::vector<std::uint64_t> gone;
+  for (std::uint64_t i = 1'150; i < 3'000; i += 50) gone.push_back(10 + i);
+  for (auto* index : {&both.with, &both.without}) index->apply({}, {}, gone);
+  CHECK(both.differences(100) == 0);
 }

@@ -21,6 +21,7 @@ using namespace clipdex::index;
 
 inline constexpr std::size_t kPairDimension = 32;
 inline constexpr std::size_t kPairRows = 25'000;
+inline constexpr std::size_t kPairBytes = kPairRows * kPairDimension * 2;  // on a device
 
 // Unit vectors in clusters so dense that fp16 cannot tell their members apart.
 inline std::vector<float> dense_vectors(std::size_t n, unsigned seed) {
@@ -89,12 +90,13 @@ struct IndexPair {
   }
 
   // How many of 40 queries' hits differ.
-  std::size_t differences(std::size_t limit, bool exact = false) const {
+  std::size_t differences(std::size_t limit, bool exact = false, std::size_t effort = 0) const {
     constexpr std::size_t kQueries = 40;
     const std::span queries(vectors.data(), kQueries * kPairDimension);
     SearchOptions search;
     search.limit = limit;
     search.exact = exact;
+    search.effort = effort;
     const auto a = with.snapshot()->search(queries, kQueries, search), b = without.snapshot()->search(queries, kQueries, search);
     std::size_t different = 0;
     for (std::size_t i = 0; i < kQueries; ++i) {

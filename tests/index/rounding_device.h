@@ -31,9 +31,11 @@ inline float rounded(float value) {
 // What it was asked, and what it is to be like.
 struct DeviceLog {
   std::atomic<std::size_t> bytes = 0, bytes_max = std::size_t{1} << 30, searches = 0, walks = 0, copies = 0;
-  std::atomic<std::size_t> found_max = std::numeric_limits<std::size_t>::max();  // by a search of lists
-  std::function<void()> during_search;                                           // set before there is one
-  std::atomic<bool> broken = false, busy = false, takes_lists = true, builds_graphs = false;
+  std::atomic<std::size_t> found_max = std::numeric_limits<std::size_t>::max();    // by a search of lists
+  std::function<void()> during_search;                                             // set before there is one
+  std::atomic<std::size_t> graph_bytes = 0, graphs = 0;                            // of each, and how many were built
+  std::atomic<std::size_t> asked_least = std::numeric_limits<std::size_t>::max();  // rows that a search of vectors wanted
+  std::atomic<bool> broken = false, busy = false, refuses = false, takes_lists = true, builds_graphs = false;
 };
 
 // The k best of these, as DeviceVectors::search() gives them. all: score, position.
@@ -64,6 +66,7 @@ class RoundingVectors : public DeviceVectors {
   void search(std::span<const float> queries, std::size_t n, std::size_t k, float* scores, std::int64_t* positions) const override {
     if (log_.busy || log_.broken) throw std::runtime_error("the device has no scratch memory now, or has failed");
     ++log_.searches;
+    log_.asked_least = std::min<std::size_t>(log_.asked_least, k);
     if (log_.during_search) log_.during_search();
     for (std::size_t q = 0; q < n; ++q) {
       std::vector<std::pair<float, std::int64_t>> all(n_);
@@ -156,12 +159,21 @@ class RoundingLists : public DeviceVectors {
   std::vector<std::uint8_t> codes_;
 };
 
-// A graph that leads everywhere but to the best vector.
+// A graph that leads everywhere but to the best vector, and is walked for so many.
 class RoundingGraph : public DeviceVectors {
  public:
-  RoundingGraph(DeviceLog& log, std::shared_ptr<const DeviceVectors> vectors) : log_(log), vectors_(std::move(vectors)) {}
+  static constexpr std::size_t kWalkedMax = 512;
 
-  std::size_t bytes() const override { return vectors_->bytes(); }
+  RoundingGraph(DeviceLog& log, std::shared_ptr<const DeviceVectors> vectors)
+      : log_(log), vectors_(std::move(vectors)), graph_bytes_(log.graph_bytes) {
+    log_.bytes += graph_bytes_;
+    ++log_.graphs;
+  }
+  ~RoundingGraph() override { log_.bytes -= graph_bytes_; }
+  RoundingGraph(const RoundingGraph&) = delete;
+  RoundingGraph& operator=(const RoundingGraph&) = delete;
+
+  std::size_t bytes() const override { return vectors_->bytes() + graph_bytes_; }
   bool usable() const override { return vectors_->usable(); }
   std::optional<float> score_error() const override { return vectors_->score_error(); }
   std::size_t k_max() const override { return vectors_->k_max(); }
@@ -172,6 +184,7 @@ class RoundingGraph : public DeviceVectors {
   void search_approximately(std::span<const float> queries, std::size_t n, std::size_t k, float* scores,
                             std::int64_t* positions) const override {
     search(queries, n, k, scores, positions);
+    if (k > kWalkedMax) return;
     ++log_.walks;
     for (std::size_t q = 0; q < n; ++q) positions[q * k] = -1;
   }
@@ -179,6 +192,7 @@ class RoundingGraph : public DeviceVectors {
  private:
   DeviceLog& log_;
   std::shared_ptr<const DeviceVectors> vectors_;
+  const std::size_t graph_bytes_;
 };
 
 class RoundingDevice : public Accelerator {
@@ -189,11 +203,11 @@ class RoundingDevice : public Accelerator {
   std::size_t bytes_for(std::size_t n, std::size_t dimension) const override { return n * dimension * 2; }
   std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension, const std::function<const float*(std::size_t)>& vector,
                                             const std::stop_token& /*stop*/) override {
-    if (bytes_for(n, dimension) > bytes_free()) return nullptr;
+    if (log_.refuses || bytes_for(n, dimension) > bytes_free()) return nullptr;
     return std::make_shared<const RoundingVectors>(log_, n, dimension, vector);
   }
   std::shared_ptr<const DeviceVectors> with_graph(std::shared_ptr<const DeviceVectors> vectors, const std::stop_token& /*stop*/) override {
-    if (!log_.builds_graphs) return vectors;
+    if (!log_.builds_graphs || log_.graph_bytes > bytes_free()) return vectors;
     return std::make_shared<const RoundingGraph>(log_, std::move(vectors));
   }
   std::optional<std::size_t> bytes_for_lists(const QuantizedLists& lists) const override {

@@ -23,8 +23,6 @@ using namespace clipdex::tests;
 
 namespace {
 
-constexpr std::size_t kPairBytes = kPairRows * kPairDimension * 2;
-
 struct Devices {
   std::shared_ptr<Accelerator> spread(DeviceSpread how) {
     return spread_over({std::make_shared<RoundingDevice>(logs[0]), std::make_shared<RoundingDevice>(logs[1])}, how);
