@@ -61,8 +61,8 @@ bool IndexUpkeep::finish(const std::function<bool()>& give_up) {
 
 void IndexUpkeep::run(const std::stop_token& stop) {
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNiceness);  // of this thread alone, on Linux
+  bool told = false, failed = false;
   while (true) {
-    bool told = false;
     std::uint64_t noticed = 0;
     {
       std::unique_lock lock(mutex_);
@@ -72,7 +72,7 @@ void IndexUpkeep::run(const std::stop_token& stop) {
     }
     std::exception_ptr failure;
     try {
-      bool more = told || index_.has_device_work();
+      bool more = told || failed || index_.has_device_work();
       while (more && !stop.stop_requested()) more = step(stop);
     } catch (const std::exception& error) {
       failure = std::current_exception();
@@ -81,6 +81,7 @@ void IndexUpkeep::run(const std::stop_token& stop) {
     }
     std::unique_lock lock(mutex_);
     failure_ = failure;
+    failed = failure != nullptr;
     if (!failure) handled_ = noticed;
     changed_.notify_all();
     if (failure && changed_.wait_for(lock, stop, kPauseAfterFailure, [&] { return noticed_ > noticed && !failure_; })) continue;

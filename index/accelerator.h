@@ -55,13 +55,18 @@ class Accelerator {
   // What so many vectors take.
   virtual std::size_t bytes_for(std::size_t n, std::size_t dimension) const = 0;
 
+  // Waits, for a moment, until bytes_free() counts what was let go of before.
+  virtual void wait_for_released() {}
+
   // A copy of n vectors of this dimension, which stays until the last user has let go; vector(i): the i-th one. Searches of other copies go
   // on meanwhile. nullptr: there is no room, the device has failed, or it was stopped.
   virtual std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension,
                                                     const std::function<const float*(std::size_t)>& vector,
                                                     const std::stop_token& stop) = 0;
+  // Whether with_graph() would build one over these if there were room.
+  virtual bool wants_graph(const DeviceVectors& /*vectors*/) const { return false; }
   // The same copy with a graph over its vectors for search_approximately(), which takes minutes where there are millions; searches go on
-  // meanwhile. The copy as it is: graphs were not asked for, it is small, there is no room, or it was stopped.
+  // meanwhile. The copy as it is: no graph is wanted, there is no room, or it was stopped.
   virtual std::shared_ptr<const DeviceVectors> with_graph(std::shared_ptr<const DeviceVectors> vectors, const std::stop_token& /*stop*/) {
     return vectors;
   }

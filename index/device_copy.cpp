@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "index/row_filter.h"
@@ -47,6 +48,18 @@ struct LiveLists {
 };
 
 }  // namespace
+
+std::shared_ptr<DeviceCopy> DeviceCopy::with(std::shared_ptr<const DeviceVectors> graph) const {
+  auto copy = std::make_shared<DeviceCopy>(*this);
+  copy->use = std::make_shared<DeviceCopyUse>();
+  copy->without_graph = graph ? (has_graph() ? without_graph : vectors) : nullptr;
+  if (graph) {
+    copy->vectors = std::move(graph);
+  } else if (has_graph()) {
+    copy->vectors = without_graph;
+  }
+  return copy;
+}
 
 std::shared_ptr<const DeviceCopy> copy_to_device(const ScanInput& segment, const QuantizedLists& lists, Accelerator& accelerator,
                                                  const std::stop_token& stop) {

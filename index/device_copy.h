@@ -1,6 +1,7 @@
 // What a device has of a segment. Private to index/.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,17 +15,26 @@
 
 namespace clipdex::index {
 
+// What becomes of a copy. Any thread may call it.
+struct DeviceCopyUse {
+  std::atomic<std::size_t> starved = 0;  // queries that found too few rows that live among all that the device selects at once
+};
+
 // Made at one moment: a segment's vectors, or their codes.
 struct DeviceCopy {
+  // Of this copy alone. The first member, so the last to go: when nobody has it, the vectors have been let go.
+  std::shared_ptr<DeviceCopyUse> use = std::make_shared<DeviceCopyUse>();
   std::shared_ptr<const DeviceVectors> vectors;
   std::vector<std::uint32_t> positions;  // of its vectors in the segment, ascending; empty: it names positions of the segment itself
   std::size_t dead = 0;                  // of the segment's rows, and so not among them
   bool codes = false;
   // With a graph over the vectors, searches that are not exact need no proof, though the segment is flat.
   std::shared_ptr<const DeviceVectors> without_graph;  // the same vectors; null: there is no graph
-  std::optional<std::size_t> graph_refused;            // bytes that the device had free then; it is asked again when it has more
+  std::optional<std::size_t> graph_refused;            // bytes that the device had free then
 
   bool has_graph() const { return without_graph != nullptr; }
+  // The same vectors, with a graph or, with nothing, as they are.
+  std::shared_ptr<DeviceCopy> with(std::shared_ptr<const DeviceVectors> graph) const;
   // Whether it is to be asked at all: no device knows of filters, nor are codes looked at harder than usual, or for exact searches. The
   // same as long as it lives, whatever becomes of the device: a search asks twice.
   bool may_answer(const SearchOptions& options) const {

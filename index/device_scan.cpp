@@ -15,8 +15,9 @@ namespace {
 // What the device proposes for one query.
 struct Proposed {
   std::span<const std::int64_t> positions;
-  float worst = 0;   // the last one's score, by the device
-  bool all = false;  // nothing else is there
+  float worst = 0;    // the last one's score, by the device
+  bool all = false;   // nothing else is there
+  bool last = false;  // the device proposes no more
 };
 
 class DeviceScan {
@@ -54,9 +55,11 @@ class DeviceScan {
     }
     // Codes and graphs leave out what they like, however many are asked for.
     const bool all = !approximately && device_.vectors->score_error() && k >= there_;
+    const bool last = k == most();
     std::vector<std::size_t> doubtful;
     for (std::size_t i = 0; i < which.size(); ++i) {
-      const Proposed proposed{.positions = std::span(positions).subspan(i * k, k), .worst = scores[i * k + k - 1], .all = all};
+      const Proposed proposed{
+          .positions = std::span(positions).subspan(i * k, k), .worst = scores[i * k + k - 1], .all = all, .last = last};
       if (!take(std::span(asked).subspan(i * input_.dimension, input_.dimension), proposed, hits[which[i]])) doubtful.push_back(which[i]);
     }
     return doubtful;
@@ -89,7 +92,10 @@ class DeviceScan {
     for (std::size_t i = 0; i < rows.size(); ++i) best.add({rows[i], scores[i]});
     std::vector<Hit> found;
     best.append_to(found);
-    if (!proposed.all && found.size() < limit_) return false;
+    if (!proposed.all && found.size() < limit_) {
+      if (proposed.last) ++device_.use->starved;
+      return false;
+    }
     if (!proposed.all && prove_ && !found.empty()) {
       const auto error = device_.vectors->score_error();
       if (!error) return false;

@@ -15,15 +15,22 @@ namespace {
 
 // Fewer are scanned by the CPU before a device has begun.
 constexpr std::uint64_t kCopiedRowsMin = 10'000;
-// Rows that may have been deleted since a copy was made before it is made anew. A graph takes minutes, and may lack this share of its rows.
+// Rows that may have been deleted since a copy was made before it is made anew. A graph takes minutes, and may lack this share of its rows,
+// unless so many queries were for what is deleted.
 constexpr std::size_t kDeletedSinceMax = 1'200;
 constexpr double kDeletedShareOfGraphMax = 0.05;
+constexpr std::size_t kStarvedMax = 16;
+// Of its vectors' bytes, that a device must have free more than when it refused a graph before it is asked again: builds may fail late.
+constexpr std::size_t kGrowthPart = 8;
 
 bool has_vectors(const SegmentView& view) { return view.device && !view.device->codes; }
 
-std::size_t deleted_since_max(const SegmentView& view) {
-  if (!view.device->has_graph()) return kDeletedSinceMax;
-  return std::max(kDeletedSinceMax, static_cast<std::size_t>(kDeletedShareOfGraphMax * static_cast<double>(view.rows())));
+// Since so many of its rows were deleted. There is a copy.
+bool is_worn(const SegmentView& view) {
+  const auto deleted = view.deleted_since_copy();
+  if (deleted <= kDeletedSinceMax || !view.device->has_graph()) return deleted > kDeletedSinceMax;
+  return static_cast<double>(deleted) > kDeletedShareOfGraphMax * static_cast<double>(view.rows()) ||
+         view.device->use->starved > kStarvedMax;
 }
 
 std::size_t graph_bytes(const SegmentView& view) {
@@ -44,13 +51,20 @@ void VectorIndex::Impl::look_at_accelerator() {
       bytes += view.device->vectors->bytes();
       continue;
     }
+    let_go(view.device);
     view.device.reset();
     dropped = true;
   }
   if (dropped) publish();
-  state.plan.device_rows_max = bytes / options.accelerator->bytes_for(1, options.dimension);
-  // What has just been dropped is still on its way out of the memory of the devices that work.
-  planning_waits = dropped && usable;
+  const std::uint64_t rows = bytes / options.accelerator->bytes_for(1, options.dimension);
+  // A graph that the CPU would need takes hours: not for memory that is only late.
+  state.plan.device_rows_max = usable && !leaving.empty() ? std::max(state.plan.device_rows_max, rows) : rows;
+}
+
+void VectorIndex::Impl::let_go(const std::shared_ptr<const DeviceCopy>& copy) { leaving.emplace_back(copy->use); }
+
+void VectorIndex::Impl::settle() {
+  if (std::erase_if(leaving, [](const auto& use) { return use.expired(); }) > 0) options.accelerator->wait_for_released();
 }
 
 std::vector<SegmentView> VectorIndex::Impl::views() const {
@@ -60,9 +74,10 @@ std::vector<SegmentView> VectorIndex::Impl::views() const {
 
 bool VectorIndex::has_device_work() const {
   if (!impl_->options.accelerator) return false;
+  impl_->settle();
   const auto all = impl_->views();
   const bool failed = std::any_of(all.begin(), all.end(), [](const auto& view) { return view.device && !view.device->vectors->usable(); });
-  if (failed || impl_->planning_waits) return true;
+  if (failed || !impl_->leaving.empty()) return true;
   if (!impl_->options.accelerator->usable()) return false;
   return !impl_->missing_copies(all).empty() || impl_->would_fit_without_graphs(all) || impl_->without_graph(all);
 }
@@ -70,10 +85,14 @@ bool VectorIndex::has_device_work() const {
 bool VectorIndex::Impl::improve_copies(const std::stop_token& stop) {
   if (!options.accelerator || !options.accelerator->usable()) return false;
   std::erase_if(refused, [](const auto& one) { return one.first.expired(); });
-  auto missing_now = missing_copies(views());  // one by one: nobody here may hold an old copy that is to make room
-  for (auto& wanted : missing_now) {
-    if (stop.stop_requested()) return false;
-    if (copy(std::move(wanted), stop)) return true;
+  // Twice: codes may be taken where vectors were refused.
+  for (int round = 0; round < 2; ++round) {
+    settle();
+    auto missing_now = missing_copies(views());  // one by one: nobody here may hold an old copy that is to make room
+    for (auto& wanted : missing_now) {
+      if (stop.stop_requested()) return false;
+      if (copy(std::move(wanted), stop)) return true;
+    }
   }
   const auto all = views();
   if (would_fit_without_graphs(all)) {
@@ -98,35 +117,39 @@ std::vector<VectorIndex::Impl::WantedCopy> VectorIndex::Impl::missing_copies(con
 
 std::optional<VectorIndex::Impl::WantedCopy> VectorIndex::Impl::missing_copy(const SegmentView& view) const {
   if (!is_copied(view)) return std::nullopt;
-  const auto* old = view.device.get();
-  const bool worn = old != nullptr && view.deleted_since_copy() > deleted_since_max(view);
-  if (old != nullptr && !worn && !old->codes) return std::nullopt;
-  const std::size_t room = options.accelerator->bytes_free() + (old != nullptr ? old->vectors->bytes() : 0);
-  if (const auto before = refused.find(view.segment); before != refused.end() && room <= before->second) return std::nullopt;
+  WantedCopy wanted{.view = view, .lists = std::nullopt, .bytes = bytes_of_vectors(view), .urgency = Urgency::kNone};
+  if (view.device) wanted.urgency = is_worn(view) ? Urgency::kWorn : Urgency::kBetter;
+  if (wanted.urgency == Urgency::kBetter && !view.device->codes) return std::nullopt;
+  const bool worn = wanted.urgency == Urgency::kWorn;
+  // A worn copy may go first, codes that are good go when the vectors are there.
+  const std::size_t free = options.accelerator->bytes_free(), room = free + (worn ? view.device->vectors->bytes() : 0);
+  if (wanted.bytes <= room && !was_refused(view, wanted.bytes, room)) return wanted;
+  if (wanted.urgency == Urgency::kBetter || !leaving.empty()) return std::nullopt;
 
-  WantedCopy wanted{.view = view, .lists = std::nullopt, .bytes = bytes_of_vectors(view), .urgency = Urgency::kBetter};
-  if (old == nullptr || worn) wanted.urgency = old == nullptr ? Urgency::kNone : Urgency::kWorn;
-  if (wanted.bytes <= room) return wanted;
-  if (wanted.urgency == Urgency::kBetter) return std::nullopt;
   const auto& approximation = view.segment->parts().approximation;
   wanted.lists = approximation ? approximation->quantized_lists() : std::nullopt;
   if (!wanted.lists) return std::nullopt;
-  const auto bytes = bytes_for_live(view.segment->scan_input(view.deleted.get()), *wanted.lists, *options.accelerator, room);
-  // A worn copy goes in any case: it takes room and answers little.
-  if (!bytes || (*bytes > room && !worn)) return std::nullopt;
+  const auto bytes = bytes_for_live(view.segment->scan_input(view.deleted.get()), *wanted.lists, *options.accelerator, free);
+  if (!bytes || (*bytes > room && !worn) || was_refused(view, *bytes, room)) return std::nullopt;
   wanted.bytes = *bytes;
   return wanted;
 }
 
+bool VectorIndex::Impl::was_refused(const SegmentView& view, std::size_t bytes, std::size_t room) const {
+  const auto before = refused.find(view.segment);
+  return before != refused.end() && bytes >= before->second.bytes && room <= before->second.room;
+}
+
 bool VectorIndex::Impl::copy(WantedCopy wanted, const std::stop_token& stop) {
   auto& [view, lists, bytes, urgency] = wanted;
-  std::size_t kept = view.device ? view.device->vectors->bytes() : 0;
   // Where there is no room for both, the old copy goes first; so it does when the last search that holds it ends.
-  if (view.device && bytes > options.accelerator->bytes_free()) {
-    publish_copy(view, nullptr);
-    kept = 0;
-  }
+  const bool goes_first = view.device && bytes > options.accelerator->bytes_free();
+  const std::size_t worn_bytes = urgency == Urgency::kWorn && !goes_first ? view.device->vectors->bytes() : 0;
   view.device.reset();
+  if (goes_first) {
+    publish_copy(view, nullptr);
+    settle();
+  }
   const std::size_t free = options.accelerator->bytes_free();
   const auto segment = view.segment->scan_input(view.deleted.get());
   const auto made =
@@ -137,11 +160,10 @@ bool VectorIndex::Impl::copy(WantedCopy wanted, const std::stop_token& stop) {
     return true;
   }
   if (stop.stop_requested()) return false;
-  if (urgency == Urgency::kWorn) {
-    publish_copy(view, nullptr);
-    kept = 0;
-  }
-  refused[view.segment] = std::min(free, options.accelerator->bytes_free()) + kept;
+  // It took room and answered little.
+  if (urgency == Urgency::kWorn) publish_copy(view, nullptr);
+  // A device that has learned that it has less may take it in another way.
+  if (options.accelerator->bytes_free() >= free) refused[view.segment] = {.bytes = bytes, .room = free + worn_bytes};
   return false;
 }
 
@@ -156,21 +178,18 @@ std::size_t VectorIndex::Impl::bytes_of_vectors(const SegmentView& view) const {
 bool VectorIndex::Impl::would_fit_without_graphs(const std::vector<SegmentView>& all) const {
   const std::size_t graphs = std::accumulate(all.begin(), all.end(), std::size_t{0},
                                              [](std::size_t sum, const SegmentView& view) { return sum + graph_bytes(view); });
-  if (graphs == 0) return false;
+  if (graphs == 0 || !leaving.empty()) return false;
   const std::size_t free = options.accelerator->bytes_free();
   return std::any_of(all.begin(), all.end(), [&](const SegmentView& view) {
     if (!is_copied(view) || has_vectors(view)) return false;
-    const std::size_t room = free + (view.device ? view.device->vectors->bytes() : 0), bytes = bytes_of_vectors(view);
-    return room < bytes && bytes <= room + graphs;
+    const std::size_t bytes = bytes_of_vectors(view);
+    return free < bytes && bytes <= free + graphs;
   });
 }
 
 void VectorIndex::Impl::drop_graphs(const std::vector<SegmentView>& all) {
   for (const auto& view : all) {
-    if (graph_bytes(view) == 0) continue;
-    auto plain = std::make_shared<DeviceCopy>(*view.device);
-    plain->vectors = std::move(plain->without_graph);
-    publish_copy(view, plain);
+    if (graph_bytes(view) > 0) publish_copy(view, view.device->with(nullptr));
   }
 }
 
@@ -181,7 +200,9 @@ std::optional<SegmentView> VectorIndex::Impl::without_graph(const std::vector<Se
     return std::nullopt;
   const std::size_t free = options.accelerator->bytes_free();
   const auto first = std::find_if(all.begin(), all.end(), [&](const SegmentView& view) {
-    return view.device && !view.device->has_graph() && (!view.device->graph_refused || free > *view.device->graph_refused);
+    if (!view.device || view.device->has_graph() || !options.accelerator->wants_graph(*view.device->vectors)) return false;
+    const auto& refused_with = view.device->graph_refused;
+    return !refused_with || free > *refused_with + view.device->vectors->bytes() / kGrowthPart;
   });
   if (first == all.end()) return std::nullopt;
   return *first;
@@ -189,22 +210,21 @@ std::optional<SegmentView> VectorIndex::Impl::without_graph(const std::vector<Se
 
 void VectorIndex::Impl::add_graph(const SegmentView& view, const std::stop_token& stop) {
   const std::size_t free = options.accelerator->bytes_free();
-  auto copy = std::make_shared<DeviceCopy>(*view.device);
-  build_beside_writes([&] { copy->vectors = options.accelerator->with_graph(view.device->vectors, stop); }, stop);
-  if (copy->vectors != view.device->vectors) {
-    copy->without_graph = view.device->vectors;
-  } else if (stop.stop_requested()) {
-    return;
-  } else {
-    copy->graph_refused = free;
-  }
-  publish_copy(view, copy);
+  std::shared_ptr<const DeviceVectors> vectors;
+  build_beside_writes([&] { vectors = options.accelerator->with_graph(view.device->vectors, stop); }, stop);
+  if (vectors != view.device->vectors) return publish_copy(view, view.device->with(std::move(vectors)));
+  if (stop.stop_requested()) return;
+  auto refusal = view.device->with(nullptr);
+  refusal->graph_refused = free;
+  publish_copy(view, refusal);
 }
 
 void VectorIndex::Impl::publish_copy(const SegmentView& view, const std::shared_ptr<const DeviceCopy>& copy) {
   const std::lock_guard lock(mutex);
   for (auto& one : state.segments) {
     if (one.segment != view.segment || one.device == copy) continue;
+    const bool kept = !one.device || (copy && (copy->vectors == one.device->vectors || copy->without_graph == one.device->vectors));
+    if (!kept) let_go(one.device);
     one.device = copy;
     publish();
   }

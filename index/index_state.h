@@ -89,9 +89,13 @@ struct VectorIndex::Impl : IndexState {
   bool write_next(const std::stop_token& stop);
   // Runs what takes long on a thread of its own; sealed segments are written meanwhile, so that memory and recovery do not wait for it.
   void build_beside_writes(const std::function<void()>& build, const std::stop_token& stop);
-  // What of the index a device has (device_upkeep.cpp). For maintain()'s thread alone; the first with `mutex` held by the caller.
+  // What of the index a device has (device_upkeep.cpp). For maintain()'s thread alone; of these the first two with `mutex` held.
   // Drops copies of no use, and tells the plan how many rows the device could hold.
   void look_at_accelerator();
+  // Its memory is on its way back from here on.
+  void let_go(const std::shared_ptr<const DeviceCopy>& copy);
+  // Waits for the device to count what it can have back now. What searches hold still is `leaving` afterwards.
+  void settle();
   std::vector<SegmentView> views() const;
   // One step: the most urgent copy is made, or graphs make room for one, or a graph is built. False: there was nothing to do, or no room,
   // or it was stopped.
@@ -99,12 +103,13 @@ struct VectorIndex::Impl : IndexState {
   // What there is room for, the most urgent first.
   std::vector<WantedCopy> missing_copies(const std::vector<SegmentView>& all) const;
   std::optional<WantedCopy> missing_copy(const SegmentView& view) const;
+  bool was_refused(const SegmentView& view, std::size_t bytes, std::size_t room) const;
   bool copy(WantedCopy wanted, const std::stop_token& stop);
   bool is_copied(const SegmentView& view) const;  // where there is room
   std::size_t bytes_of_vectors(const SegmentView& view) const;
   bool would_fit_without_graphs(const std::vector<SegmentView>& all) const;
   void drop_graphs(const std::vector<SegmentView>& all);
-  // The first that may have one; nothing while others' vectors want room.
+  // The first that is to have one; nothing while others' vectors want room.
   std::optional<SegmentView> without_graph(const std::vector<SegmentView>& all) const;
   // Searches use the copy as it is meanwhile.
   void add_graph(const SegmentView& view, const std::stop_token& stop);
@@ -119,10 +124,13 @@ struct VectorIndex::Impl : IndexState {
 
   // maintain()'s own:
   std::size_t writes_in_a_row = 0;  // its last steps that each wrote a sealed buffer
-  bool planning_waits = false;      // for memory that a device is still to give back
-  // The room for a copy of the segment, its old one's included, when the device did not take one all the same: it is asked again when
-  // there is more.
-  std::map<std::weak_ptr<const SealedSegment>, std::size_t, std::owner_less<>> refused;
+  // Of copies whose memory the device has not back yet.
+  std::vector<std::weak_ptr<const DeviceCopyUse>> leaving;
+  // A copy of so many bytes was not taken though there seemed to be so much room: the like is not tried again until there is more.
+  struct Refusal {
+    std::size_t bytes = 0, room = 0;
+  };
+  std::map<std::weak_ptr<const SealedSegment>, Refusal, std::owner_less<>> refused;
 
   // Held by whoever changes IndexState and what follows: the writer, and maintain() for as long as it takes to look and to swap segments.
   mutable std::mutex mutex;

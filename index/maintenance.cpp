@@ -69,7 +69,11 @@ void VectorIndex::Impl::replace(const Work& work, const std::shared_ptr<const Se
                                     [&](const SegmentView& view) { return view.segment == sources.front().segment; });
     Change change(*this);
     std::vector<std::uint64_t> removed;
-    for (std::size_t i = 0; i < sources.size(); ++i) add_newly_deleted(sources[i], first[static_cast<std::ptrdiff_t>(i)], removed);
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      const auto& now = first[static_cast<std::ptrdiff_t>(i)];
+      add_newly_deleted(sources[i], now, removed);
+      if (now.device) let_go(now.device);
+    }
     const auto at = state.segments.erase(first, first + static_cast<std::ptrdiff_t>(sources.size()));
     if (result) {
       if (result->on_disk()) on_disk.insert(work.number);
@@ -121,12 +125,13 @@ bool VectorIndex::maintain(const std::stop_token& stop) {
     return true;
   }
   impl_->writes_in_a_row = 0;
+  impl_->settle();
   std::optional<Impl::Work> work;
   {
     const std::lock_guard lock(impl_->mutex);
     impl_->look_at_accelerator();
     // Rows that are still to be restored go between segments that must not have been merged.
-    if (!impl_->planning_waits && !stop.stop_requested() && impl_->missing.empty()) {
+    if (!stop.stop_requested() && impl_->missing.empty()) {
       const auto planned_step = next_rebuild(impl_->planned(), impl_->state.buffered, impl_->state.plan);
       if (planned_step) work = impl_->take(*planned_step);
     }

@@ -135,6 +135,16 @@ std::shared_ptr<const DeviceVectors> ReplicatedAccelerator::hold_lists(const Qua
   return hold_on_each([&](Accelerator& device) { return device.hold_lists(lists, stop); });
 }
 
+void ReplicatedAccelerator::wait_for_released() {
+  for (const auto& device : devices_) device->wait_for_released();
+}
+
+bool ReplicatedAccelerator::wants_graph(const DeviceVectors& vectors) const {
+  const auto* replicated = dynamic_cast<const ReplicatedVectors*>(&vectors);
+  return replicated != nullptr && std::any_of(replicated->replicas().begin(), replicated->replicas().end(),
+                                              [](const Replica& replica) { return replica.device->wants_graph(*replica.vectors); });
+}
+
 std::shared_ptr<const DeviceVectors> ReplicatedAccelerator::with_graph(std::shared_ptr<const DeviceVectors> vectors,
                                                                        const std::stop_token& stop) {
   const auto replicated = std::dynamic_pointer_cast<const ReplicatedVectors>(vectors);

@@ -22,8 +22,10 @@ class ReplicatedAccelerator : public Accelerator {
   bool usable() const override { return usable_devices() > 0; }
   std::size_t bytes_free() const override;  // as much on each of them
   std::size_t bytes_for(std::size_t n, std::size_t dimension) const override;
+  void wait_for_released() override;
   std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension, const std::function<const float*(std::size_t)>& vector,
                                             const std::stop_token& stop) override;
+  bool wants_graph(const DeviceVectors& vectors) const override;
   std::shared_ptr<const DeviceVectors> with_graph(std::shared_ptr<const DeviceVectors> vectors, const std::stop_token& stop) override;
   std::optional<std::size_t> bytes_for_lists(const QuantizedLists& lists) const override;
   std::shared_ptr<const DeviceVectors> hold_lists(const QuantizedLists& lists, const std::stop_token& stop) override;

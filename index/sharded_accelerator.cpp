@@ -157,6 +157,17 @@ std::shared_ptr<const DeviceVectors> ShardedAccelerator::hold(std::size_t n, std
   return std::make_shared<const ShardedVectors>(std::move(shards), dimension);
 }
 
+void ShardedAccelerator::wait_for_released() {
+  for (const auto& device : devices_) device->wait_for_released();
+}
+
+// One that compares all vectors takes as long as no graph at all.
+bool ShardedAccelerator::wants_graph(const DeviceVectors& vectors) const {
+  const auto* sharded = dynamic_cast<const ShardedVectors*>(&vectors);
+  return sharded != nullptr && std::all_of(sharded->shards().begin(), sharded->shards().end(),
+                                           [](const Shard& shard) { return shard.device->wants_graph(*shard.vectors); });
+}
+
 std::shared_ptr<const DeviceVectors> ShardedAccelerator::with_graph(std::shared_ptr<const DeviceVectors> vectors,
                                                                     const std::stop_token& stop) {
   const auto sharded = std::dynamic_pointer_cast<const ShardedVectors>(vectors);
@@ -169,7 +180,7 @@ std::shared_ptr<const DeviceVectors> ShardedAccelerator::with_graph(std::shared_
             [](const Shard* a, const Shard* b) { return a->vectors->bytes() < b->vectors->bytes(); });
   for (auto* shard : smallest_first) {
     auto with = shard->device->with_graph(shard->vectors, stop);
-    // One that compares all vectors takes as long as no graph at all; the smallest is refused first.
+    // All or none, as wants_graph() says; the smallest is refused first.
     if (with == shard->vectors) return vectors;
     shard->vectors = std::move(with);
   }

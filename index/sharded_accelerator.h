@@ -22,8 +22,10 @@ class ShardedAccelerator : public Accelerator {
   bool usable() const override;
   std::size_t bytes_free() const override;  // of all together
   std::size_t bytes_for(std::size_t n, std::size_t dimension) const override { return devices_.front()->bytes_for(n, dimension); }
+  void wait_for_released() override;
   std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension, const std::function<const float*(std::size_t)>& vector,
                                             const std::stop_token& stop) override;
+  bool wants_graph(const DeviceVectors& vectors) const override;
   std::shared_ptr<const DeviceVectors> with_graph(std::shared_ptr<const DeviceVectors> vectors, const std::stop_token& stop) override;
   // No device alone may have room for them, though all together have: they are not held then.
   std::optional<std::size_t> bytes_for_lists(const QuantizedLists& lists) const override;

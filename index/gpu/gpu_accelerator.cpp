@@ -22,6 +22,10 @@ class GpuAccelerator : public Accelerator {
   std::size_t bytes_for(std::size_t n, std::size_t dimension) const override {
     return GpuVectors::bytes_for(n, dimension, gpu_->options().half);
   }
+  // Whoever lets go of a copy has the device's thread free it.
+  void wait_for_released() override {
+    gpu_->run([] {});
+  }
   std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension, const std::function<const float*(std::size_t)>& vector,
                                             const std::stop_token& stop) override {
     return GpuVectors::make(gpu_, n, dimension, vector, stop);
@@ -32,10 +36,13 @@ class GpuAccelerator : public Accelerator {
   }
 
 #ifdef CLIPDEX_CUVS
+  bool wants_graph(const DeviceVectors& vectors) const override {
+    const auto* held = dynamic_cast<const GpuVectors*>(&vectors);
+    return gpu_->options().graph && held != nullptr && held->n() >= kGraphRowsMin;
+  }
   std::shared_ptr<const DeviceVectors> with_graph(std::shared_ptr<const DeviceVectors> vectors, const std::stop_token& stop) override {
-    const auto held = std::dynamic_pointer_cast<const GpuVectors>(vectors);
-    if (!gpu_->options().graph || !held || held->n() < kGraphRowsMin || stop.stop_requested()) return vectors;
-    const auto graph = GpuGraph::make(gpu_, held);
+    if (!wants_graph(*vectors) || stop.stop_requested()) return vectors;
+    const auto graph = GpuGraph::make(gpu_, std::dynamic_pointer_cast<const GpuVectors>(vectors));
     if (!graph) return vectors;
     return graph;
   }

@@ -57,9 +57,13 @@ class CountedDevice : public Accelerator {
   bool usable() const override { return device_->usable(); }
   std::size_t bytes_free() const override { return device_->bytes_free(); }
   std::size_t bytes_for(std::size_t n, std::size_t dimension) const override { return device_->bytes_for(n, dimension); }
+  void wait_for_released() override { device_->wait_for_released(); }
   std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension, const std::function<const float*(std::size_t)>& vector,
                                             const std::stop_token& stop) override {
     return counted(device_->hold(n, dimension, vector, stop));
+  }
+  bool wants_graph(const DeviceVectors& vectors) const override {
+    return device_->wants_graph(*dynamic_cast<const CountedVectors&>(vectors).its_own());
   }
   std::shared_ptr<const DeviceVectors> with_graph(std::shared_ptr<const DeviceVectors> vectors, const std::stop_token& stop) override {
     const auto own = std::dynamic_pointer_cast<const CountedVectors>(vectors)->its_own();

@@ -187,15 +187,34 @@ TEST_CASE("codes that a device cannot search stay where they are") {
   CHECK(ListsPair::recall(index, 10) >= 0.95);
 }
 
-TEST_CASE("vectors take the place of codes when a device has room for them") {
+TEST_CASE("vectors take the place of codes when a device has room for both") {
   ListsPair both;
-  REQUIRE(both.device_bytes() < kRows * kDimension);
+  const std::size_t bytes = both.device_bytes();
+  REQUIRE(bytes < kRows * kDimension);
+  both.log.bytes_max = kRows * kDimension * 2 + bytes - 1;
   CHECK_FALSE(both.with.has_device_work());
-  both.log.bytes_max = kRows * kDimension * 2;
+  both.log.bytes_max += 1;
   CHECK(both.with.has_device_work());
   both.upkeep();
   CHECK(both.device_bytes() == kRows * kDimension * 2);
+  CHECK(both.log.bytes == both.device_bytes());
   CHECK_FALSE(both.with.has_device_work());
+}
+
+TEST_CASE("codes stay where a device refuses the vectors in their place, and are copied where it refuses vectors") {
+  ListsPair both;
+  const std::size_t bytes = both.device_bytes();
+  both.log.refuses = true;  // vectors
+  both.log.bytes_max = std::size_t{1} << 30;
+  CHECK(both.with.has_device_work());
+  both.upkeep();
+  CHECK(both.device_bytes() == bytes);
+  CHECK_FALSE(both.with.has_device_work());
+  both.remove(0, 1'500);
+  both.upkeep();
+  CHECK(both.log.copies == 2);
+  CHECK(both.device_bytes() > 0);
+  CHECK(both.device_bytes() < bytes);
 }
 
 TEST_CASE("room for codes is asked for without what is deleted") {

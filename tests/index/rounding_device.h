@@ -31,12 +31,17 @@ inline float rounded(float value) {
 // What it was asked, and what it is to be like.
 struct DeviceLog {
   std::atomic<std::size_t> bytes = 0, bytes_max = std::size_t{1} << 30, searches = 0, walks = 0, copies = 0;
-  std::atomic<std::size_t> found_max = std::numeric_limits<std::size_t>::max();    // by a search of lists
-  std::function<void()> during_search;                                             // set before there is one
+  std::atomic<std::size_t> found_max = std::numeric_limits<std::size_t>::max();  // by a search of lists
+  std::function<void()> during_search;                                           // set before there is one
+  std::atomic<std::size_t> k_max = 2048;                                         // of vectors
+  std::atomic<std::size_t> late = 0;  // bytes that are free, and not counted before wait_for_released()
+  std::atomic<bool> frees_late = false;
   std::atomic<std::size_t> graph_bytes = 0, graphs = 0;                            // of each, and how many were built
   std::atomic<std::size_t> asked_least = std::numeric_limits<std::size_t>::max();  // rows that a search of vectors wanted
   std::atomic<bool> broken = false, busy = false, refuses = false, takes_lists = true, builds_graphs = false;
 };
+
+inline void free_bytes(DeviceLog& log, std::size_t bytes) { log.frees_late ? log.late += bytes : log.bytes -= bytes; }
 
 // The k best of these, as DeviceVectors::search() gives them. all: score, position.
 inline void give_best(std::vector<std::pair<float, std::int64_t>>& all, std::size_t k, float* scores, std::int64_t* positions) {
@@ -56,12 +61,12 @@ class RoundingVectors : public DeviceVectors {
     log_.bytes += bytes();
     ++log_.copies;
   }
-  ~RoundingVectors() override { log_.bytes -= bytes(); }
+  ~RoundingVectors() override { free_bytes(log_, bytes()); }
 
   std::size_t bytes() const override { return n_ * dimension_ * 2; }
   bool usable() const override { return !log_.broken; }
   std::optional<float> score_error() const override { return 1.1e-3F; }
-  std::size_t k_max() const override { return 2048; }
+  std::size_t k_max() const override { return log_.k_max; }
   std::size_t candidates(std::size_t limit) const override { return limit + 32; }
   void search(std::span<const float> queries, std::size_t n, std::size_t k, float* scores, std::int64_t* positions) const override {
     if (log_.busy || log_.broken) throw std::runtime_error("the device has no scratch memory now, or has failed");
@@ -108,7 +113,7 @@ class RoundingLists : public DeviceVectors {
     log_.bytes += bytes();
     ++log_.copies;
   }
-  ~RoundingLists() override { log_.bytes -= bytes(); }
+  ~RoundingLists() override { free_bytes(log_, bytes()); }
   RoundingLists(const RoundingLists&) = delete;
   RoundingLists& operator=(const RoundingLists&) = delete;
 
@@ -169,7 +174,7 @@ class RoundingGraph : public DeviceVectors {
     log_.bytes += graph_bytes_;
     ++log_.graphs;
   }
-  ~RoundingGraph() override { log_.bytes -= graph_bytes_; }
+  ~RoundingGraph() override { free_bytes(log_, graph_bytes_); }
   RoundingGraph(const RoundingGraph&) = delete;
   RoundingGraph& operator=(const RoundingGraph&) = delete;
 
@@ -201,11 +206,13 @@ class RoundingDevice : public Accelerator {
   bool usable() const override { return !log_.broken; }
   std::size_t bytes_free() const override { return log_.bytes_max - std::min<std::size_t>(log_.bytes_max, log_.bytes); }
   std::size_t bytes_for(std::size_t n, std::size_t dimension) const override { return n * dimension * 2; }
+  void wait_for_released() override { log_.bytes -= log_.late.exchange(0); }
   std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension, const std::function<const float*(std::size_t)>& vector,
                                             const std::stop_token& /*stop*/) override {
     if (log_.refuses || bytes_for(n, dimension) > bytes_free()) return nullptr;
     return std::make_shared<const RoundingVectors>(log_, n, dimension, vector);
   }
+  bool wants_graph(const DeviceVectors& /*vectors*/) const override { return log_.builds_graphs; }
   std::shared_ptr<const DeviceVectors> with_graph(std::shared_ptr<const DeviceVectors> vectors, const std::stop_token& /*stop*/) override {
     if (!log_.builds_graphs || log_.graph_bytes > bytes_free()) return vectors;
     return std::make_shared<const RoundingGraph>(log_, std::move(vectors));
