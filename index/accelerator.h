@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 namespace clipdex::index {
 
@@ -44,10 +46,26 @@ class DeviceVectors {
   }
 };
 
+// Copies that were let go of, and that searches still hold. Any thread may call it.
+class LeavingCopies {
+ public:
+  // Expires when nobody holds the copy any more.
+  void add(std::weak_ptr<const void> copy);
+  // Forgets those that have expired.
+  bool any();
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<const void>> copies_;
+};
+
 // Any thread may call it.
 class Accelerator {
  public:
   virtual ~Accelerator() = default;
+
+  // Of all indexes that have copies here.
+  LeavingCopies& leaving() { return leaving_; }
 
   virtual bool usable() const = 0;  // as DeviceVectors'
   // Of its memory, that are still free for vectors.
@@ -76,6 +94,9 @@ class Accelerator {
   // As hold(), a copy of codes; other searches wait for it, which may take some seconds of very many. A position that search() returns is
   // the vector's number in the segment that the codes are of.
   virtual std::shared_ptr<const DeviceVectors> hold_lists(const QuantizedLists& lists, const std::stop_token& stop) = 0;
+
+ private:
+  LeavingCopies leaving_;
 };
 
 struct AcceleratorOptions {

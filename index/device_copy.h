@@ -22,7 +22,7 @@ struct DeviceCopyUse {
 
 // Made at one moment: a segment's vectors, or their codes.
 struct DeviceCopy {
-  // Of this copy alone. The first member, so the last to go: when nobody has it, the vectors have been let go.
+  // Of this copy alone. The first member, so the last to go: when nobody has it, the copy holds no vectors any more.
   std::shared_ptr<DeviceCopyUse> use = std::make_shared<DeviceCopyUse>();
   std::shared_ptr<const DeviceVectors> vectors;
   std::vector<std::uint32_t> positions;  // of its vectors in the segment, ascending; empty: it names positions of the segment itself

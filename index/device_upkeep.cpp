@@ -1,9 +1,10 @@
 // Background work: what of the index a device has copies of.
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <memory>
-#include <numeric>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -33,8 +34,12 @@ bool is_worn(const SegmentView& view) {
          view.device->use->starved > kStarvedMax;
 }
 
-std::size_t graph_bytes(const SegmentView& view) {
-  return view.device && view.device->has_graph() ? view.device->vectors->bytes() - view.device->without_graph->bytes() : 0;
+std::size_t graph_bytes(const std::vector<SegmentView>& all) {
+  std::size_t bytes = 0;
+  for (const auto& view : all) {
+    if (view.device && view.device->has_graph()) bytes += view.device->vectors->bytes() - view.device->without_graph->bytes();
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -43,28 +48,36 @@ void VectorIndex::Impl::look_at_accelerator() {
   if (!options.accelerator) return;
   const bool usable = options.accelerator->usable();
   std::size_t bytes = usable ? options.accelerator->bytes_free() : 0;
-  bool dropped = false;
-  for (auto& view : state.segments) {
-    if (!view.device) continue;
-    // One of several devices may have failed: what it had a part of is of no use, and is copied to the others.
-    if (usable && view.device->vectors->usable()) {
-      bytes += view.device->vectors->bytes();
-      continue;
+  std::vector<std::shared_ptr<const DeviceCopy>> dropped;
+  {
+    Change change(*this);
+    for (auto& view : state.segments) {
+      if (!view.device) continue;
+      // One of several devices may have failed: what it had a part of is of no use, and is copied to the others.
+      if (usable && view.device->vectors->usable()) {
+        bytes += view.device->vectors->bytes();
+      } else {
+        dropped.push_back(std::exchange(view.device, nullptr));
+      }
     }
-    let_go(view.device);
-    view.device.reset();
-    dropped = true;
+    if (!dropped.empty()) publish();
+    change.keep();
   }
-  if (dropped) publish();
+  let_go(dropped);
   const std::uint64_t rows = bytes / options.accelerator->bytes_for(1, options.dimension);
   // A graph that the CPU would need takes hours: not for memory that is only late.
-  state.plan.device_rows_max = usable && !leaving.empty() ? std::max(state.plan.device_rows_max, rows) : rows;
+  state.plan.device_rows_max = usable && memory_is_late ? std::max(state.plan.device_rows_max, rows) : rows;
 }
 
-void VectorIndex::Impl::let_go(const std::shared_ptr<const DeviceCopy>& copy) { leaving.emplace_back(copy->use); }
-
 void VectorIndex::Impl::settle() {
-  if (std::erase_if(leaving, [](const auto& use) { return use.expired(); }) > 0) options.accelerator->wait_for_released();
+  if (!options.accelerator) return;
+  memory_is_late = options.accelerator->leaving().any();
+  options.accelerator->wait_for_released();
+}
+
+void VectorIndex::Impl::let_go(const std::vector<std::shared_ptr<const DeviceCopy>>& copies) {
+  for (const auto& copy : copies) options.accelerator->leaving().add(copy->use);
+  memory_is_late = memory_is_late || !copies.empty();
 }
 
 std::vector<SegmentView> VectorIndex::Impl::views() const {
@@ -77,16 +90,16 @@ bool VectorIndex::has_device_work() const {
   impl_->settle();
   const auto all = impl_->views();
   const bool failed = std::any_of(all.begin(), all.end(), [](const auto& view) { return view.device && !view.device->vectors->usable(); });
-  if (failed || !impl_->leaving.empty()) return true;
+  if (failed || impl_->memory_is_late) return true;
   if (!impl_->options.accelerator->usable()) return false;
-  return !impl_->missing_copies(all).empty() || impl_->would_fit_without_graphs(all) || impl_->without_graph(all);
+  return !impl_->missing_copies(all).empty() || impl_->graphs_are_in_the_way(all) || impl_->without_graph(all);
 }
 
 bool VectorIndex::Impl::improve_copies(const std::stop_token& stop) {
   if (!options.accelerator || !options.accelerator->usable()) return false;
   std::erase_if(refused, [](const auto& one) { return one.first.expired(); });
-  // Twice: codes may be taken where vectors were refused.
-  for (int round = 0; round < 2; ++round) {
+  // Where vectors were refused they are asked for once more when the old copy's memory is back, and then codes.
+  for (int round = 0; round < 3; ++round) {
     settle();
     auto missing_now = missing_copies(views());  // one by one: nobody here may hold an old copy that is to make room
     for (auto& wanted : missing_now) {
@@ -95,7 +108,7 @@ bool VectorIndex::Impl::improve_copies(const std::stop_token& stop) {
     }
   }
   const auto all = views();
-  if (would_fit_without_graphs(all)) {
+  if (graphs_are_in_the_way(all)) {
     drop_graphs(all);
     return true;
   }
@@ -124,7 +137,7 @@ std::optional<VectorIndex::Impl::WantedCopy> VectorIndex::Impl::missing_copy(con
   // A worn copy may go first, codes that are good go when the vectors are there.
   const std::size_t free = options.accelerator->bytes_free(), room = free + (worn ? view.device->vectors->bytes() : 0);
   if (wanted.bytes <= room && !was_refused(view, wanted.bytes, room)) return wanted;
-  if (wanted.urgency == Urgency::kBetter || !leaving.empty()) return std::nullopt;
+  if (wanted.urgency == Urgency::kBetter || memory_is_late) return std::nullopt;
 
   const auto& approximation = view.segment->parts().approximation;
   wanted.lists = approximation ? approximation->quantized_lists() : std::nullopt;
@@ -142,29 +155,38 @@ bool VectorIndex::Impl::was_refused(const SegmentView& view, std::size_t bytes, 
 
 bool VectorIndex::Impl::copy(WantedCopy wanted, const std::stop_token& stop) {
   auto& [view, lists, bytes, urgency] = wanted;
-  // Where there is no room for both, the old copy goes first; so it does when the last search that holds it ends.
-  const bool goes_first = view.device && bytes > options.accelerator->bytes_free();
-  const std::size_t worn_bytes = urgency == Urgency::kWorn && !goes_first ? view.device->vectors->bytes() : 0;
+  auto& accelerator = *options.accelerator;
+  const bool short_of_room = bytes > accelerator.bytes_free();
+  if (short_of_room && urgency != Urgency::kWorn) return false;  // an attempt before this one has found that there is less
   view.device.reset();
-  if (goes_first) {
+  // The old copy goes first; so it does when the last search that holds it ends.
+  if (short_of_room) {
     publish_copy(view, nullptr);
-    settle();
+    await_memory(stop);
+    if (memory_is_late && bytes > accelerator.bytes_free()) return false;
   }
-  const std::size_t free = options.accelerator->bytes_free();
+  const std::size_t free = accelerator.bytes_free();
   const auto segment = view.segment->scan_input(view.deleted.get());
-  const auto made =
-      lists ? copy_to_device(segment, *lists, *options.accelerator, stop) : copy_to_device(segment, *options.accelerator, stop);
+  const auto made = lists ? copy_to_device(segment, *lists, accelerator, stop) : copy_to_device(segment, accelerator, stop);
   if (made) {
     publish_copy(view, made);
     refused.erase(view.segment);
     return true;
   }
   if (stop.stop_requested()) return false;
+  // A device that has learned that it has less may take it in another way.
+  accelerator.wait_for_released();
+  if (accelerator.bytes_free() >= free) refused[view.segment] = {.bytes = bytes, .room = free};
   // It took room and answered little.
   if (urgency == Urgency::kWorn) publish_copy(view, nullptr);
-  // A device that has learned that it has less may take it in another way.
-  if (options.accelerator->bytes_free() >= free) refused[view.segment] = {.bytes = bytes, .room = free + worn_bytes};
   return false;
+}
+
+void VectorIndex::Impl::await_memory(const std::stop_token& stop) {
+  using namespace std::chrono_literals;
+  const auto end = std::chrono::steady_clock::now() + 1s;
+  for (settle(); memory_is_late && !stop.stop_requested() && std::chrono::steady_clock::now() < end; settle())
+    std::this_thread::sleep_for(10ms);
 }
 
 bool VectorIndex::Impl::is_copied(const SegmentView& view) const {
@@ -175,28 +197,29 @@ std::size_t VectorIndex::Impl::bytes_of_vectors(const SegmentView& view) const {
   return options.accelerator->bytes_for(view.live(), options.dimension);
 }
 
-bool VectorIndex::Impl::would_fit_without_graphs(const std::vector<SegmentView>& all) const {
-  const std::size_t graphs = std::accumulate(all.begin(), all.end(), std::size_t{0},
-                                             [](std::size_t sum, const SegmentView& view) { return sum + graph_bytes(view); });
-  if (graphs == 0 || !leaving.empty()) return false;
-  const std::size_t free = options.accelerator->bytes_free();
-  return std::any_of(all.begin(), all.end(), [&](const SegmentView& view) {
-    if (!is_copied(view) || has_vectors(view)) return false;
-    const std::size_t bytes = bytes_of_vectors(view);
-    return free < bytes && bytes <= free + graphs;
-  });
+bool VectorIndex::Impl::would_fit_without_graphs(const SegmentView& view, std::size_t graphs) const {
+  const std::size_t bytes = bytes_of_vectors(view), room = options.accelerator->bytes_free() + graphs;
+  return is_copied(view) && !has_vectors(view) && bytes <= room && !was_refused(view, bytes, room);
+}
+
+bool VectorIndex::Impl::graphs_are_in_the_way(const std::vector<SegmentView>& all) const {
+  const std::size_t graphs = graph_bytes(all), free = options.accelerator->bytes_free();
+  if (graphs == 0 || memory_is_late) return false;
+  return std::any_of(all.begin(), all.end(),
+                     [&](const SegmentView& view) { return bytes_of_vectors(view) > free && would_fit_without_graphs(view, graphs); });
 }
 
 void VectorIndex::Impl::drop_graphs(const std::vector<SegmentView>& all) {
   for (const auto& view : all) {
-    if (graph_bytes(view) > 0) publish_copy(view, view.device->with(nullptr));
+    if (view.device && view.device->has_graph()) publish_copy(view, view.device->with(nullptr));
   }
 }
 
 std::optional<SegmentView> VectorIndex::Impl::without_graph(const std::vector<SegmentView>& all) const {
-  if (options.type == IndexType::kFlat) return std::nullopt;
-  // While vectors wait for room there is none for graphs.
-  if (std::any_of(all.begin(), all.end(), [&](const SegmentView& view) { return is_copied(view) && !has_vectors(view); }))
+  if (options.type == IndexType::kFlat || memory_is_late) return std::nullopt;
+  // Where vectors could have the room there is none for graphs.
+  const std::size_t graphs = graph_bytes(all);
+  if (std::any_of(all.begin(), all.end(), [&](const SegmentView& view) { return would_fit_without_graphs(view, graphs); }))
     return std::nullopt;
   const std::size_t free = options.accelerator->bytes_free();
   const auto first = std::find_if(all.begin(), all.end(), [&](const SegmentView& view) {
@@ -220,14 +243,19 @@ void VectorIndex::Impl::add_graph(const SegmentView& view, const std::stop_token
 }
 
 void VectorIndex::Impl::publish_copy(const SegmentView& view, const std::shared_ptr<const DeviceCopy>& copy) {
-  const std::lock_guard lock(mutex);
-  for (auto& one : state.segments) {
-    if (one.segment != view.segment || one.device == copy) continue;
-    const bool kept = !one.device || (copy && (copy->vectors == one.device->vectors || copy->without_graph == one.device->vectors));
-    if (!kept) let_go(one.device);
-    one.device = copy;
-    publish();
+  std::vector<std::shared_ptr<const DeviceCopy>> replaced;
+  {
+    const std::lock_guard lock(mutex);
+    Change change(*this);
+    for (auto& one : state.segments) {
+      if (one.segment != view.segment || one.device == copy) continue;
+      if (one.device) replaced.push_back(one.device);
+      one.device = copy;
+      publish();
+    }
+    change.keep();
   }
+  let_go(replaced);
 }
 
 }  // namespace clipdex::index

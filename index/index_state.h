@@ -89,13 +89,13 @@ struct VectorIndex::Impl : IndexState {
   bool write_next(const std::stop_token& stop);
   // Runs what takes long on a thread of its own; sealed segments are written meanwhile, so that memory and recovery do not wait for it.
   void build_beside_writes(const std::function<void()>& build, const std::stop_token& stop);
-  // What of the index a device has (device_upkeep.cpp). For maintain()'s thread alone; of these the first two with `mutex` held.
-  // Drops copies of no use, and tells the plan how many rows the device could hold.
+  // What of the index a device has (device_upkeep.cpp). For maintain()'s thread alone.
+  // Drops copies of no use, and tells the plan how many rows the device could hold. `mutex` is held.
   void look_at_accelerator();
-  // Its memory is on its way back from here on.
-  void let_go(const std::shared_ptr<const DeviceCopy>& copy);
-  // Waits for the device to count what it can have back now. What searches hold still is `leaving` afterwards.
+  // Waits for the device to count what it can have back now.
   void settle();
+  // After they were published no more.
+  void let_go(const std::vector<std::shared_ptr<const DeviceCopy>>& copies);
   std::vector<SegmentView> views() const;
   // One step: the most urgent copy is made, or graphs make room for one, or a graph is built. False: there was nothing to do, or no room,
   // or it was stopped.
@@ -105,11 +105,14 @@ struct VectorIndex::Impl : IndexState {
   std::optional<WantedCopy> missing_copy(const SegmentView& view) const;
   bool was_refused(const SegmentView& view, std::size_t bytes, std::size_t room) const;
   bool copy(WantedCopy wanted, const std::stop_token& stop);
-  bool is_copied(const SegmentView& view) const;  // where there is room
+  void await_memory(const std::stop_token& stop);  // a second at most
+  bool is_copied(const SegmentView& view) const;   // where there is room
   std::size_t bytes_of_vectors(const SegmentView& view) const;
-  bool would_fit_without_graphs(const std::vector<SegmentView>& all) const;
+  // Whether the vectors are not there, and would have room without the graphs, which take so many bytes.
+  bool would_fit_without_graphs(const SegmentView& view, std::size_t graphs) const;
+  bool graphs_are_in_the_way(const std::vector<SegmentView>& all) const;
   void drop_graphs(const std::vector<SegmentView>& all);
-  // The first that is to have one; nothing while others' vectors want room.
+  // The first that is to have one.
   std::optional<SegmentView> without_graph(const std::vector<SegmentView>& all) const;
   // Searches use the copy as it is meanwhile.
   void add_graph(const SegmentView& view, const std::stop_token& stop);
@@ -124,8 +127,7 @@ struct VectorIndex::Impl : IndexState {
 
   // maintain()'s own:
   std::size_t writes_in_a_row = 0;  // its last steps that each wrote a sealed buffer
-  // Of copies whose memory the device has not back yet.
-  std::vector<std::weak_ptr<const DeviceCopyUse>> leaving;
+  bool memory_is_late = false;      // since settle(): searches still hold what was let go of
   // A copy of so many bytes was not taken though there seemed to be so much room: the like is not tried again until there is more.
   struct Refusal {
     std::size_t bytes = 0, room = 0;

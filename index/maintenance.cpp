@@ -61,6 +61,7 @@ std::shared_ptr<const SealedSegment> VectorIndex::Impl::produce(const Work& work
 }
 
 void VectorIndex::Impl::replace(const Work& work, const std::shared_ptr<const SealedSegment>& result) {
+  std::vector<std::shared_ptr<const DeviceCopy>> copies;
   {
     const std::lock_guard lock(mutex);
     const auto& sources = work.recipe.sources;
@@ -72,7 +73,7 @@ void VectorIndex::Impl::replace(const Work& work, const std::shared_ptr<const Se
     for (std::size_t i = 0; i < sources.size(); ++i) {
       const auto& now = first[static_cast<std::ptrdiff_t>(i)];
       add_newly_deleted(sources[i], now, removed);
-      if (now.device) let_go(now.device);
+      if (now.device) copies.push_back(now.device);
     }
     const auto at = state.segments.erase(first, first + static_cast<std::ptrdiff_t>(sources.size()));
     if (result) {
@@ -82,6 +83,8 @@ void VectorIndex::Impl::replace(const Work& work, const std::shared_ptr<const Se
     publish();
     change.keep();
   }
+  let_go(copies);
+  copies.clear();
   remove_unneeded();
 }
 

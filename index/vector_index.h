@@ -116,8 +116,8 @@ class VectorIndex {
   // The part of it that is quick and that memory and recovery wait for: writes one sealed segment's files. False: there is none.
   bool write_sealed(const std::stop_token& stop = {});
 
-  // Whether maintain() would find something to do for the accelerator that it had not when it was called last: a device has failed, or has
-  // given memory back. No write tells of that, so it is to be asked now and then; by maintain()'s thread. False where there is none.
+  // Whether maintain() may find something to do for the accelerator that it had not when it was called last: a device has failed, has
+  // given memory back or is about to. No write tells of that, so it is to be asked now and then. False where there is none.
   bool has_device_work() const;
 
   // What is to be stored durably now, as one operation with or after everything that was applied; nullopt if nothing has changed since the

@@ -141,7 +141,7 @@ TEST_CASE("a copy that is made anew where its old one was costs no graph, though
   for (const bool searching : {false, true}) {
     INFO("searching " << searching);
     auto search = searching ? segments.index.snapshot() : nullptr;
-    segments.remove(searching ? 2'000 : 0, searching ? 4'000 : 2'000);
+    segments.remove(searching ? 1'500 : 0, searching ? 3'000 : 1'500);
     segments.upkeep();
     search.reset();
     segments.upkeep();
@@ -150,6 +150,19 @@ TEST_CASE("a copy that is made anew where its old one was costs no graph, though
     CHECK(segments.type(0) == IndexType::kFlat);
     CHECK(segments.type(1) == IndexType::kFlat);
   }
+}
+
+TEST_CASE("a merge costs no graph of the CPU's, though a search keeps the copies of what was merged") {
+  Segments segments(IndexType::kAuto);
+  segments.log.bytes_max = 4 * kPairBytes;
+  segments.log.builds_graphs = false;
+  for (int i = 0; i < 3; ++i) segments.add();
+  const auto search = segments.index.snapshot();
+  REQUIRE(search->statistics().device_bytes == 3 * kPairBytes);
+  segments.add();
+  const auto statistics = segments.index.snapshot()->statistics();
+  REQUIRE(statistics.segments == 1);
+  CHECK(statistics.segment_details.at(0).type == IndexType::kFlat);
 }
 
 TEST_CASE("a graph is built anew where queries are for what was deleted") {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "index/device_spread.h"
 #include "index/row_set.h"
 #include "index/vector_index.h"
 #include "tests/index/clustered_vectors.h"
@@ -231,4 +232,34 @@ TEST_CASE("room for codes is asked for without what is deleted") {
   CHECK(both.device_bytes() < bytes);
   CHECK(ListsPair::recall(both.with, 10) >= ListsPair::recall(both.without, 10) - kTolerance);
   CHECK(both.log.searches > 0);
+}
+
+TEST_CASE("codes stay where a device finds that it has less room than was thought") {
+  ListsPair both;
+  const std::size_t bytes = both.device_bytes();
+  both.log.learns = true;
+  both.log.bytes_max = std::size_t{1} << 30;
+  both.upkeep();
+  CHECK(both.log.bytes_max == bytes);
+  CHECK(both.device_bytes() == bytes);
+  CHECK_FALSE(both.with.has_device_work());
+}
+
+TEST_CASE("worn codes on one of two devices are made anew where they were, if the other has no room") {
+  const std::size_t bytes = ListsPair().device_bytes();
+  DeviceLog first, second;
+  first.bytes_max = bytes + bytes / 2;
+  second.bytes_max = bytes * 3 / 4;
+  for (auto* log : {&first, &second}) log->frees_late = true;
+  VectorIndex index(ListsPair::options(
+      spread_over({std::make_shared<RoundingDevice>(first), std::make_shared<RoundingDevice>(second)}, DeviceSpread::kShards)));
+  index.apply(vectors().rows(), std::span(vectors().segment().vectors, kRows * kDimension), {});
+  maintain_all({&index});
+  REQUIRE(first.bytes == bytes);
+  index.apply({}, {}, vectors().rows().first(1'500));
+  maintain_all({&index});
+  CHECK(first.copies == 2);
+  CHECK(first.bytes < bytes);
+  CHECK(index.snapshot()->statistics().device_bytes == first.bytes);
+  CHECK_FALSE(index.has_device_work());
 }

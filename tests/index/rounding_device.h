@@ -38,7 +38,7 @@ struct DeviceLog {
   std::atomic<bool> frees_late = false;
   std::atomic<std::size_t> graph_bytes = 0, graphs = 0;                            // of each, and how many were built
   std::atomic<std::size_t> asked_least = std::numeric_limits<std::size_t>::max();  // rows that a search of vectors wanted
-  std::atomic<bool> broken = false, busy = false, refuses = false, takes_lists = true, builds_graphs = false;
+  std::atomic<bool> broken = false, busy = false, refuses = false, learns = false, takes_lists = true, builds_graphs = false;
 };
 
 inline void free_bytes(DeviceLog& log, std::size_t bytes) { log.frees_late ? log.late += bytes : log.bytes -= bytes; }
@@ -209,6 +209,7 @@ class RoundingDevice : public Accelerator {
   void wait_for_released() override { log_.bytes -= log_.late.exchange(0); }
   std::shared_ptr<const DeviceVectors> hold(std::size_t n, std::size_t dimension, const std::function<const float*(std::size_t)>& vector,
                                             const std::stop_token& /*stop*/) override {
+    if (log_.learns) log_.bytes_max = log_.bytes.load();
     if (log_.refuses || bytes_for(n, dimension) > bytes_free()) return nullptr;
     return std::make_shared<const RoundingVectors>(log_, n, dimension, vector);
   }
