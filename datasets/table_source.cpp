@@ -85,20 +85,20 @@ class Columns {
 }  // namespace
 
 TableLayout read_table_layout(const std::filesystem::path& file, const DatasetOptions& options) {
-  static const Names kImages = {"filepath", "file", "path", "image", "image_name", "filename"};
-  static const Names kCaptions = {"title", "caption", "captions", "text", "comment"};
+  static const Names image_names = {"filepath", "file", "path", "image", "image_name", "filename"};
+  static const Names caption_names = {"title", "caption", "captions", "text", "comment"};
   TableLayout layout{.separator = find_separator(file, options)};
   const Columns columns(file, layout.separator);
   layout.columns = columns.count();
-  const auto image = columns.find(options.image_column, kImages);
-  if (!image) columns.missing("pictures", kImages, "--image-column");
+  const auto image = columns.find(options.image_column, image_names);
+  if (!image) columns.missing("pictures", image_names, "--image-column");
   layout.image = *image;
   for (const auto& name : options.caption_columns) layout.captions.push_back(columns.find(name, {}).value());
   if (layout.captions.empty()) {
-    if (const auto caption = columns.find("", kCaptions)) layout.captions.push_back(*caption);
+    if (const auto caption = columns.find("", caption_names)) layout.captions.push_back(*caption);
   }
   layout.label = columns.find(options.label_column, {"label", "class"});
-  if (layout.captions.empty() && !layout.label) columns.missing("captions", kCaptions, "--caption-column");
+  if (layout.captions.empty() && !layout.label) columns.missing("captions", caption_names, "--caption-column");
   return layout;
 }
 

@@ -30,9 +30,7 @@ ImageBatch::ImageBatch(const Preprocessing& preprocessing, bool for_device, std:
   }
 }
 
-std::size_t ImageBatch::stride() const {
-  return std::size_t{3} * static_cast<std::size_t>(preprocessing_.width) * static_cast<std::size_t>(preprocessing_.height);
-}
+std::size_t ImageBatch::stride() const { return preprocessing_.values(); }
 
 void ImageBatch::set(std::size_t place, const Image& image) {
   if (images_.empty()) return preprocess_into(image, preprocessing_, pixels_.data() + place * stride());

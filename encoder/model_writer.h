@@ -26,8 +26,8 @@ struct ModelToWrite {
   std::function<const TensorView*(const std::string& name)> find;
 };
 
-// A tokenizer under the names that everybody looks for: `source` is the directory that holds its files, or one of them alone. OpenAI's merges
-// are spelled out besides as transformers wants them. Throws std::runtime_error.
+// A tokenizer under the names that everybody looks for: `source` is the directory that holds its files, or one of them alone. OpenAI's
+// merges are spelled out besides as transformers wants them. Throws std::runtime_error.
 void write_tokenizer(const std::filesystem::path& source, const NewDirectory& directory);
 
 struct WrittenModel {

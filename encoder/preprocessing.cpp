@@ -266,7 +266,7 @@ void preprocess_into(const Image& image, const Preprocessing& p, float* pixels) 
 }
 
 std::vector<float> preprocess(const Image& image, const Preprocessing& p) {
-  std::vector<float> pixels(std::size_t{3} * static_cast<std::size_t>(p.width) * static_cast<std::size_t>(p.height));
+  std::vector<float> pixels(p.values());
   preprocess_into(image, p, pixels.data());
   return pixels;
 }

@@ -34,6 +34,9 @@ struct Preprocessing {
   int fill = 0;
   std::array<float, 3> mean{0.48145466F, 0.4578275F, 0.40821073F};
   std::array<float, 3> std{0.26862954F, 0.26130258F, 0.27577711F};
+
+  // Numbers of the tensor, [3, height, width].
+  std::size_t values() const { return std::size_t{3} * static_cast<std::size_t>(height) * static_cast<std::size_t>(width); }
 };
 
 // Reads transformers' `preprocessor_config.json`, old and new spelling of the sizes. `image_size` is the model's input side, used for

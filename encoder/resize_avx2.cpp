@@ -56,10 +56,10 @@ template <int kChannels>
 constexpr std::array<std::int8_t, 32> pairing() {
   std::array<std::int8_t, 32> shuffle{};
   for (auto& source : shuffle) source = -1;  // gives 0
-  for (int lane = 0; lane < 2; ++lane) {
-    for (int c = 0; c < kChannels; ++c) {
-      for (int of_pair = 0; of_pair < 2; ++of_pair)
-        shuffle[static_cast<std::size_t>(16 * lane + 4 * c + 2 * of_pair)] = static_cast<std::int8_t>((2 * lane + of_pair) * kChannels + c);
+  for (std::size_t lane = 0; lane < 2; ++lane) {
+    for (std::size_t c = 0; c < kChannels; ++c) {
+      for (std::size_t of_pair = 0; of_pair < 2; ++of_pair)
+        shuffle[16 * lane + 4 * c + 2 * of_pair] = static_cast<std::int8_t>((2 * lane + of_pair) * kChannels + c);
     }
   }
   return shuffle;

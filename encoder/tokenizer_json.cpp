@@ -68,6 +68,7 @@ class Section {
     const auto& values = (*this)[key];
     if (!values.is_array()) refuse(key, "an array there");
     std::vector<Section> all;
+    all.reserve(values.size());
     for (std::size_t i = 0; i < values.size(); ++i) all.emplace_back(file_, values[i], path(key) + "[" + std::to_string(i) + "]");
     return all;
   }
@@ -109,10 +110,10 @@ void read_pre_tokenizer(const Section& section, TokenizerJson& tokenizer) {
   const auto& split = parts[0];
   split.allow({"type", "pattern", "behavior", "invert"});
   if (split.type() != "Split") split.refuse("type", "Split");
-  static const std::string kClip = R"('s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)";
-  if (split["pattern"] == json{{"Regex", kClip}}) {
+  static const std::string clip_pattern = R"('s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+)";
+  if (split["pattern"] == json{{"Regex", clip_pattern}}) {
     tokenizer.words = WordPattern::Kind::kClip;
-  } else if (split["pattern"] == json{{"Regex", R"(<\|startoftext\|>|<\|endoftext\|>|)" + kClip}}) {
+  } else if (split["pattern"] == json{{"Regex", R"(<\|startoftext\|>|<\|endoftext\|>|)" + clip_pattern}}) {
     tokenizer.words = WordPattern::Kind::kClipWithSpecials;
   } else {
     split.refuse("pattern", "CLIP's own pattern");

@@ -133,7 +133,7 @@ std::vector<LabelProbability> LabelClassifier::classify(std::span<const float> i
 std::size_t LabelClassifier::memory_bytes() const {
   std::size_t bytes = sizeof *this + embeddings_.capacity() * sizeof(float);
   for (const auto* texts : {&set_.labels, &set_.templates}) {
-    for (const auto& text : *texts) bytes += sizeof text + text.capacity();
+    for (const auto& text : *texts) bytes += sizeof(std::string) + text.capacity();
   }
   return bytes;
 }

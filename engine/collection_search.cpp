@@ -54,14 +54,15 @@ void encode_texts_guarded(const CollectionParts& parts, std::vector<Query>& quer
   for (auto& query : queries) {
     if (!query.failed() && std::holds_alternative<TextQuery>(query.request->query)) texts.push_back(&query);
   }
-  if (texts.empty()) return;
-  if (texts.size() > 1) {
-    try {
-      return encode_texts(parts, texts);
-    } catch (const std::invalid_argument&) {  // of one of them: each by itself then
-    }
+  const auto one_by_one = [&] {
+    for (auto* query : texts) guarded(*query, [&] { encode_texts(parts, std::span(&query, 1)); });
+  };
+  if (texts.size() < 2) return one_by_one();
+  try {
+    encode_texts(parts, texts);
+  } catch (const std::invalid_argument&) {
+    one_by_one();
   }
-  for (auto* query : texts) guarded(*query, [&] { encode_texts(parts, std::span(&query, 1)); });
 }
 
 // `until`: how long a picture waits for others, those of the same call included.

@@ -113,6 +113,7 @@ void VectorIndex::Impl::publish() {
 
 std::vector<PlannedSegment> VectorIndex::Impl::planned() const {
   std::vector<PlannedSegment> segments;
+  segments.reserve(state.segments.size());
   for (const auto& view : state.segments) {
     segments.push_back({.rows = view.rows(), .deleted = view.dead(), .type = view.segment->type(), .on_disk = view.segment->on_disk()});
   }

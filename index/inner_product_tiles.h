@@ -3,9 +3,10 @@
 // namespace it opens, struct Lanes: Register, kWidth, kQueries, zero(), load(), load_first(), multiply_add() and sum().
 // Private to index/.
 
-// One accumulator a pair and one order of summation, whatever the tile: that is what makes a score independent of its neighbours.
+// One accumulator a pair and one order of summation, whatever the tile: that is what makes a score independent of its neighbours. ahead:
+// so many rows further are those that come next; 0: none do.
 template <std::size_t Q, std::size_t R>
-CLIPDEX_TARGET void tile(const float* queries, const float* const* rows, const float* const* next, std::size_t dimension, float* scores,
+CLIPDEX_TARGET void tile(const float* queries, const float* const* rows, std::size_t ahead, std::size_t dimension, float* scores,
                          std::size_t stride) {
   typename Lanes::Register sums[Q][R];
   for (std::size_t q = 0; q < Q; ++q) {
@@ -13,8 +14,8 @@ CLIPDEX_TARGET void tile(const float* queries, const float* const* rows, const f
   }
   std::size_t k = 0;
   for (; k + Lanes::kWidth <= dimension; k += Lanes::kWidth) {
-    if (next != nullptr && k % 16 == 0) {  // a cache line
-      for (std::size_t r = 0; r < R; ++r) __builtin_prefetch(next[r] + k);
+    if (ahead > 0 && k % 16 == 0) {  // a cache line
+      for (std::size_t r = 0; r < R; ++r) __builtin_prefetch(rows[ahead + r] + k);
     }
     typename Lanes::Register query[Q];
     for (std::size_t q = 0; q < Q; ++q) query[q] = Lanes::load(queries + q * dimension + k);
@@ -39,13 +40,12 @@ template <std::size_t R>
 CLIPDEX_TARGET void all_queries(const InnerProductArguments& a, std::size_t r) {
   if (a.n_queries == 1) {
     const bool more = r + 2 * R <= a.n_rows;
-    return tile<1, R>(a.queries, a.rows + r, more ? a.rows + r + R : nullptr, a.dimension, a.scores + r, a.stride);
+    return tile<1, R>(a.queries, a.rows + r, more ? R : 0, a.dimension, a.scores + r, a.stride);
   }
   std::size_t q = 0;
   for (; q + Lanes::kQueries <= a.n_queries; q += Lanes::kQueries)
-    tile<Lanes::kQueries, R>(a.queries + q * a.dimension, a.rows + r, nullptr, a.dimension, a.scores + q * a.stride + r, a.stride);
-  for (; q < a.n_queries; ++q)
-    tile<1, R>(a.queries + q * a.dimension, a.rows + r, nullptr, a.dimension, a.scores + q * a.stride + r, a.stride);
+    tile<Lanes::kQueries, R>(a.queries + q * a.dimension, a.rows + r, 0, a.dimension, a.scores + q * a.stride + r, a.stride);
+  for (; q < a.n_queries; ++q) tile<1, R>(a.queries + q * a.dimension, a.rows + r, 0, a.dimension, a.scores + q * a.stride + r, a.stride);
 }
 
 CLIPDEX_TARGET void all_rows(const InnerProductArguments& a) {

@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kBytesMax = 64 * 1024;
+constexpr std::size_t kBytesMax = std::size_t{64} * 1024;
 constexpr int kDepthMax = 8;
 constexpr std::size_t kValuesMax = 1000;
 

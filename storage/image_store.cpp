@@ -13,10 +13,10 @@ namespace clipdex::storage {
 namespace fs = std::filesystem;
 
 std::shared_ptr<const Database> ImageStore::Impl::use() const {
-  std::unique_lock lock(database_mutex);
-  drained.wait(lock, [this] { return !draining; });
-  if (!database) throw std::runtime_error("the store in " + directory.string() + " could not be opened again: start clipdex again");
-  return database;
+  std::unique_lock lock(database_mutex_);
+  drained_.wait(lock, [this] { return !draining_; });
+  if (!database_) throw std::runtime_error("the store in " + directory.string() + " could not be opened again: start clipdex again");
+  return database_;
 }
 
 void ImageStore::Impl::load() {
@@ -33,14 +33,14 @@ void ImageStore::Impl::publish_counters(const StoreCounters& now) {
   last_sequence = now.last_sequence;
 }
 
-std::vector<std::optional<ImageRecord>> ImageStore::Impl::records(const Database& database_in_use, std::span<const std::uint64_t> rows,
+std::vector<std::optional<ImageRecord>> ImageStore::Impl::records(const Database& database, std::span<const std::uint64_t> rows,
                                                                   const rocksdb::ReadOptions& read_options) const {
   std::vector<std::string> keys;
   keys.reserve(rows.size());
   for (const auto row : rows) keys.push_back(row_key(row));
   std::vector<std::optional<ImageRecord>> found(rows.size());
-  database_in_use.read_many(kRecords, keys, read_options,
-                            [&](std::size_t i, std::string_view bytes) { found[i] = decode_record(rows[i], bytes); });
+  database.read_many(kRecords, keys, read_options,
+                     [&](std::size_t i, std::string_view bytes) { found[i] = decode_record(rows[i], bytes); });
   return found;
 }
 
@@ -50,7 +50,7 @@ ImageStore::~ImageStore() = default;
 std::unique_ptr<ImageStore> ImageStore::create(const fs::path& directory, const StoreInfo& info, StoreOptions options) {
   auto impl = std::make_unique<Impl>(directory, std::move(options));
   const auto database = std::make_shared<const Database>(directory, impl->options, Database::Mode::kCreate);
-  impl->database = database;
+  impl->database_ = database;
   rocksdb::WriteBatch batch;
   batch.Put(database->family(kSys), slice(kFormatKey), number_text(kFormatVersion));
   batch.Put(database->family(kSys), slice(kInfoKey), encode_info(info));
@@ -62,8 +62,8 @@ std::unique_ptr<ImageStore> ImageStore::create(const fs::path& directory, const 
 
 std::unique_ptr<ImageStore> ImageStore::open(const fs::path& directory, StoreOptions options) {
   auto impl = std::make_unique<Impl>(directory, std::move(options));
-  impl->database = std::make_shared<const Database>(directory, impl->options, Database::Mode::kOpen);
-  upgrade_format(*impl->database);
+  impl->database_ = std::make_shared<const Database>(directory, impl->options, Database::Mode::kOpen);
+  upgrade_format(*impl->database_);
   impl->load();
   return std::unique_ptr<ImageStore>(new ImageStore(std::move(impl)));
 }

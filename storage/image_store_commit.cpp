@@ -57,25 +57,25 @@ void ImageStore::Impl::commit(rocksdb::WriteBatch& batch, std::uint64_t sequence
 // (BackgroundFlush() returns before it takes its request from the queue, but unscheduled_flushes_ was counted down; RocksDB 9.10). Opening
 // it again has no such state: everything acknowledged is in the log.
 bool ImageStore::Impl::reopen(std::uint64_t room_needed) {
-  std::unique_lock lock(database_mutex);
-  if (database) {
-    const auto free_bytes = database->free_bytes();
+  std::unique_lock lock(database_mutex_);
+  if (database_) {
+    const auto free_bytes = database_->free_bytes();
     if (free_bytes && *free_bytes < room_needed + kRoomForNewFiles) return false;
     // What is moved from the log to files when it is opened may not fit even so; trying that again is of no use before there is more room.
     if (free_bytes && *free_bytes <= free_bytes_in_vain) return false;
     if (!drain(lock)) return false;
-    database.reset();
+    database_.reset();
   }
   try {
-    database = std::make_shared<const Database>(directory, options, Database::Mode::kOpen);
+    database_ = std::make_shared<const Database>(directory, options, Database::Mode::kOpen);
     stopped.clear();
     free_bytes_in_vain = 0;
     return true;
   } catch (const std::exception& error) {
     // No room after all, or another failure, which is tried again with the next write. Reads go on.
     stopped = error.what();
-    database = std::make_shared<const Database>(directory, options, Database::Mode::kReadOnly);
-    if (dynamic_cast<const DiskFullError*>(&error) != nullptr) free_bytes_in_vain = database->free_bytes().value_or(0);
+    database_ = std::make_shared<const Database>(directory, options, Database::Mode::kReadOnly);
+    if (dynamic_cast<const DiskFullError*>(&error) != nullptr) free_bytes_in_vain = database_->free_bytes().value_or(0);
     return false;
   }
 }
@@ -84,14 +84,14 @@ bool ImageStore::Impl::reopen(std::uint64_t room_needed) {
 // reads for long (an export) is waited for, up to a limit, and nobody with him. False if somebody holds it still.
 bool ImageStore::Impl::drain(std::unique_lock<std::mutex>& lock) {
   const auto start = std::chrono::steady_clock::now();
-  draining = true;
+  draining_ = true;
   const auto let_go_on = [this] {
-    draining = false;
-    drained.notify_all();
+    draining_ = false;
+    drained_.notify_all();
   };
-  while (database.use_count() > 1) {
+  while (database_.use_count() > 1) {
     const auto waited = std::chrono::steady_clock::now() - start;
-    if (draining && waited > kKeptWaiting) let_go_on();
+    if (draining_ && waited > kKeptWaiting) let_go_on();
     if (waited > kWaitForReaders) return false;
     lock.unlock();
     std::this_thread::sleep_for(kPoll);

@@ -63,10 +63,10 @@ struct ImageStore::Impl {
   void publish_counters(const StoreCounters& now);
 
   friend class ImageStore;
-  mutable std::mutex database_mutex;
-  mutable std::condition_variable drained;   // nobody is kept waiting any more
-  bool draining = false;                     // under database_mutex: use() waits, so that those who hold the database come to an end
-  std::shared_ptr<const Database> database;  // under database_mutex
+  mutable std::mutex database_mutex_;
+  mutable std::condition_variable drained_;   // nobody is kept waiting any more
+  bool draining_ = false;                     // under database_mutex_: use() waits, so that those who hold the database come to an end
+  std::shared_ptr<const Database> database_;  // under database_mutex_
 };
 
 }  // namespace clipdex::storage

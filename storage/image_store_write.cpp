@@ -109,6 +109,7 @@ class BatchBuilder {
   // Looks up all ids at once.
   void find_live(const WriteRequest& request) {
     std::vector<std::string> ids;
+    ids.reserve(request.images.size() + request.deleted_ids.size() + request.changed.size());
     for (const auto& image : request.images) ids.push_back(image.record.id);
     for (const auto& id : request.deleted_ids) ids.push_back(id);
     for (const auto& record : request.changed) ids.push_back(record.id);

@@ -58,6 +58,7 @@ void AdamW::step(double learning_rate) {
   for (auto& group : groups_) {
     if (group.parameters.empty()) continue;
     std::vector<at::Tensor> grads;
+    grads.reserve(group.parameters.size());
     for (const auto& parameter : group.parameters) grads.push_back(parameter.grad());
     at::_foreach_add_(group.steps, 1);
     at::_fused_adamw_(group.parameters, grads, group.first_moments, group.second_moments, /*max_exp_avg_sqs=*/{}, group.steps,

@@ -29,10 +29,7 @@ struct BatchLoader::Candidate {
 
 BatchLoader::BatchLoader(const datasets::Dataset& dataset, const encoder::Tokenizer& tokenizer, const encoder::Preprocessing& preprocessing,
                          LoaderOptions options, DataPosition start, const TrainingEvents& events)
-    : tokenizer_(tokenizer),
-      preprocessing_(preprocessing),
-      options_(std::move(options)),
-      stream_(dataset, options_.shuffle, start, events) {
+    : tokenizer_(tokenizer), preprocessing_(preprocessing), options_(options), stream_(dataset, options_.shuffle, start, events) {
   if (options_.ahead > 0) producer_ = std::thread([this] { make_ahead(); });
 }
 
@@ -99,7 +96,7 @@ void BatchLoader::decode(Candidate& candidate) const {
     decoding.shorter_side_min = static_cast<int>(decoding.shorter_side_min / share);
     decoding.longer_side_min = static_cast<int>(decoding.longer_side_min / share);
     const auto image = encoder::decode_image(as_bytes(bytes), encoder::ImageLimits{.bytes_max = options_.picture_bytes_max}, decoding);
-    candidate.pixels.resize(static_cast<std::size_t>(3 * preprocessing_.height * preprocessing_.width));
+    candidate.pixels.resize(preprocessing_.values());
     if (options_.crop_scale_min >= 1) {
       encoder::preprocess_into(image, preprocessing_, candidate.pixels.data());
     } else {
@@ -130,7 +127,7 @@ bool BatchLoader::choose_caption(Candidate& candidate, std::set<std::vector<std:
 }
 
 Batch BatchLoader::make() {
-  const auto values = static_cast<std::size_t>(3 * preprocessing_.height * preprocessing_.width);
+  const auto values = preprocessing_.values();
   Batch batch;
   batch.pixels.reserve(options_.batch * values);
   std::set<std::vector<std::int32_t>> captions;

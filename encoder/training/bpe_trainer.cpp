@@ -189,6 +189,7 @@ std::size_t BpeTrainer::train(std::size_t size, const std::filesystem::path& dir
   const auto order = encoder::byte_order();
   Symbol symbol_of[256];
   std::vector<std::string> symbols;
+  symbols.reserve(2 * order.size());
   for (std::size_t i = 0; i < order.size(); ++i) symbol_of[order[i]] = static_cast<Symbol>(i);
   for (const auto byte : order) symbols.push_back(encoder::byte_symbol(byte));
   for (const auto byte : order) symbols.push_back(encoder::byte_symbol(byte) + "</w>");

@@ -30,7 +30,7 @@ void fill_uniform(const at::Tensor& tensor, double bound, RandomStream random) {
 }
 
 // Inputs of one output: of [out, in, kernel, kernel] in * kernel * kernel.
-double fan_in(const at::Tensor& weight) { return static_cast<double>(weight.numel() / weight.size(0)); }
+double fan_in(const at::Tensor& weight) { return static_cast<double>(weight.numel()) / static_cast<double>(weight.size(0)); }
 
 bool ends_with_any(std::string_view name, std::initializer_list<std::string_view> ends) {
   for (const auto end : ends) {

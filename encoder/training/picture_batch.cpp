@@ -36,7 +36,7 @@ PictureReader::PictureReader(const datasets::Dataset& dataset, const encoder::Pr
     : source_(dataset.open_all()), preprocessing_(preprocessing), threads_(threads), bad_sample_(std::move(bad_sample)) {}
 
 PictureBatch PictureReader::next(std::size_t count) {
-  const auto values = static_cast<std::size_t>(3 * preprocessing_.height * preprocessing_.width);
+  const auto values = preprocessing_.values();
   PictureBatch batch;
   while (batch.count < count) {
     std::vector<datasets::CaptionedImage> samples;

@@ -34,8 +34,8 @@ encoder::Window random_window(int width, int height, const CropOptions& options,
     const int w = static_cast<int>(std::lround(std::sqrt(target * ratio)));
     const int h = static_cast<int>(std::lround(std::sqrt(target / ratio)));
     if (w < 1 || h < 1 || w > width || h > height) continue;
-    const int top = static_cast<int>(random.below(static_cast<std::size_t>(height - h + 1)));
-    const int left = static_cast<int>(random.below(static_cast<std::size_t>(width - w + 1)));
+    const int top = static_cast<int>(random.below(static_cast<std::size_t>(height - h) + 1));
+    const int left = static_cast<int>(random.below(static_cast<std::size_t>(width - w) + 1));
     return {.left = left, .top = top, .width = w, .height = h};
   }
   const double ratio = static_cast<double>(width) / height;

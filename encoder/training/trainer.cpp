@@ -199,7 +199,7 @@ void Trainer::resume_or_begin() {
 void Trainer::make_loader() {
   const auto& preprocessing = setup_.files.preprocessing;
   constexpr std::size_t kAheadBytesMax = std::size_t{1} << 30, kAheadMax = 4;
-  const std::size_t bytes = options_.batch * 3 * sizeof(float) * static_cast<std::size_t>(preprocessing.width * preprocessing.height);
+  const std::size_t bytes = options_.batch * sizeof(float) * preprocessing.values();
   LoaderOptions loader{.batch = options_.batch,
                        .threads = threads_,
                        // On the CPU the cores cannot do both at once; a GPU is not to wait.
@@ -208,7 +208,7 @@ void Trainer::make_loader() {
                        .unique_captions = options_.unique_captions,
                        .context_length = static_cast<std::size_t>(setup_.model.config().text.context_length),
                        .shuffle = {.seed = options_.seed, .samples = options_.shuffle}};
-  loader_ = std::make_unique<BatchLoader>(setup_.train, setup_.tokenizer, preprocessing, std::move(loader), state_.position, events_);
+  loader_ = std::make_unique<BatchLoader>(setup_.train, setup_.tokenizer, preprocessing, loader, state_.position, events_);
 }
 
 // The numbers have gone wrong: what the training holds is not to be saved.
@@ -379,10 +379,11 @@ TrainingResult Trainer::run() {
     save();
     throw;
   } catch (const std::exception&) {
-    // The weights are good whatever happened to the data or the disk; a second failure says no more than the first.
+    // The weights are good whatever happened to the data or the disk; the first failure is the one to tell of.
     try {
       save();
-    } catch (const std::exception&) {
+    } catch (const std::exception& second) {
+      events_.message(std::string("and it could not be saved: ") + second.what());
     }
     throw;
   }

@@ -108,9 +108,9 @@ void plan_steps(const TrainingOptions& options, TrainingSetup& setup, const Trai
     events.message("counted " + std::to_string(setup.samples) + " samples");
   }
   if (setup.steps == 0) {
-    const auto of_epoch = static_cast<double>(setup.samples / options.batch);  // what is left over is left out
+    const std::uint64_t of_epoch = setup.samples / options.batch;  // what is left over is left out
     constexpr double kStepsMax = 1e12;
-    setup.steps = static_cast<std::uint64_t>(std::min(options.epochs * of_epoch, kStepsMax));
+    setup.steps = static_cast<std::uint64_t>(std::min(options.epochs * static_cast<double>(of_epoch), kStepsMax));
     require(setup.steps > 0, "the training data has " + std::to_string(setup.samples) + " samples, which make in " +
                                  std::to_string(options.epochs) + " epochs not one batch of " + std::to_string(options.batch) +
                                  ": take a smaller --batch");

@@ -17,7 +17,7 @@ at::Tensor rows_at(const at::Tensor& x, const at::Tensor& pooled_at) {
 at::Tensor linear(const Linear& layer, const at::Tensor& x) { return at::linear(x, layer.weight, layer.bias); }
 
 // x + y, in y's own memory, which no gradient needs; but the sum stays in fp32 where y was computed in half precision.
-at::Tensor add_residual(const at::Tensor& x, at::Tensor y) { return y.scalar_type() == x.scalar_type() ? y.add_(x) : x + y; }
+at::Tensor add_residual(const at::Tensor& x, const at::Tensor& y) { return y.scalar_type() == x.scalar_type() ? y.add_(x) : x + y; }
 
 at::Tensor add_linear(const at::Tensor& x, const Linear& layer, const at::Tensor& h) { return add_residual(x, linear(layer, h)); }
 
