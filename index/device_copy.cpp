@@ -52,12 +52,9 @@ struct LiveLists {
 std::shared_ptr<DeviceCopy> DeviceCopy::with(std::shared_ptr<const DeviceVectors> graph) const {
   auto copy = std::make_shared<DeviceCopy>(*this);
   copy->use = std::make_shared<DeviceCopyUse>();
-  copy->without_graph = graph ? (has_graph() ? without_graph : vectors) : nullptr;
-  if (graph) {
-    copy->vectors = std::move(graph);
-  } else if (has_graph()) {
-    copy->vectors = without_graph;
-  }
+  const auto plain = has_graph() ? without_graph : vectors;
+  copy->without_graph = graph ? plain : nullptr;
+  copy->vectors = graph ? std::move(graph) : plain;
   return copy;
 }
 

@@ -102,6 +102,7 @@ bool VectorIndex::Impl::improve_copies(const std::stop_token& stop) {
   for (int round = 0; round < 3; ++round) {
     settle();
     auto missing_now = missing_copies(views());  // one by one: nobody here may hold an old copy that is to make room
+    if (missing_now.empty()) break;
     for (auto& wanted : missing_now) {
       if (stop.stop_requested()) return false;
       if (copy(std::move(wanted), stop)) return true;

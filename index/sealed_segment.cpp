@@ -24,8 +24,7 @@ void SealedSegment::search(std::span<const float> queries, std::size_t n, const 
   const auto input = scan_input(deleted, options.allowed);
   if (device == nullptr || !device->may_answer(options)) return search_here(input, queries, n, options, hits);
   // An effort that a caller names is not the graph's, and all vectors are compared.
-  const bool graph = device->has_graph() && options.effort == 0;
-  const bool prove = options.exact || (!graph && (!parts_.approximation || device->has_graph()));
+  const bool prove = options.exact || (device->has_graph() ? options.effort != 0 : !parts_.approximation);
   const auto unanswered = device_scan(input, *device, queries, n, options.limit, prove, hits);
   if (unanswered.empty()) return;
   std::vector<float> asked;
